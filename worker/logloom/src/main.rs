@@ -1,0 +1,3 @@
+//! The `logloom` program.
+
+fn main() {}
