@@ -1,1 +1,16 @@
-//! The pure chain.
+//! The chain: parse, join, window, detect, aggregate, alert, and the position log they stand on.
+//!
+//! This crate is pure. It has no clock, no randomness, no input or output, no threads, and nothing
+//! that it emits or saves depends on the order of a hash map. Everything that runs Logloom (the local
+//! runner, the Kafka worker, the simulator) drives the same [`stage`] functions.
+//!
+//! ```text
+//!  line ─► parse ─┐            ┌► window (panes) ─► window (windows) ─► detect ─► aggregate ─► alert
+//!                 └► join ─────┤
+//!                              └► augmented events
+//! ```
+
+pub mod id;
+pub mod row;
+pub mod time;
+pub mod wire;
