@@ -1,0 +1,3 @@
+//! Compilation: resources in, a program or findings out.
+
+pub mod program;
