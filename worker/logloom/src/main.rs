@@ -1,3 +1,5 @@
 //! The `logloom` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    logloom::cli::main()
+}

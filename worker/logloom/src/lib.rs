@@ -1,0 +1,6 @@
+//! The `logloom` program as a library: commands, local input and output, reports.
+//!
+//! `cli/` has one file per command. `local/` is the edge of local mode. The chain itself is [`logloom_chain`].
+
+pub mod cli;
+pub mod local;

@@ -1,0 +1,19 @@
+//! Inputs of local mode: which files a source binding names, and their lines.
+//!
+//! A binding is `SOURCE=FILE`, `SOURCE=GLOB` or `SOURCE=-` (standard input). Every file is one partition of its
+//! source. The offset of a line is its number in the file, from 0: what the position log calls an offset, and what a
+//! person finds again with an editor.
+//!
+//! ```text
+//!  --input app=logs/*.gz ──expand──► [Partition] ──open──► decompress ──► LineReader ──► (offset, RawLine)
+//! ```
+
+mod binding;
+mod lines;
+mod open;
+mod tail;
+
+pub use binding::{Binding, BindingError, Partition, Place, expand};
+pub use lines::{Line, LineReader, Overflow, Next, ReadState, Truncate};
+pub use open::{InputError, open};
+pub use tail::{FileIdentity, Tail, TailState, Turn};

@@ -1,0 +1,6 @@
+//! Local mode: files and standard input in, files out, no cluster and no broker.
+//!
+//! This room holds the input and output of the local runner. What happens between them is the chain's
+//! business ([`logloom_chain`]); the runner only decides when to read, when to save and when to stop.
+
+pub mod input;
