@@ -22,3 +22,5 @@
 //! | `multiline` | start and continuation lines, and their assembly |
 //! | `program` | a compiled manifest, and the way of a line through it |
 //! | `template` | template mining |
+
+pub mod fields;
