@@ -24,3 +24,4 @@
 //! | `template` | template mining |
 
 pub mod fields;
+pub mod schema;
