@@ -1,1 +1,35 @@
-//! The Logloom API.
+//! The Logloom API: `Tenant`, `ParsingManifest` and `TenantPipeline`, group `logloom.io`, version
+//! `v1alpha1`.
+//!
+//! What this crate is: the types with their bounds, the rules between fields (as CEL for the API
+//! server and as code for everybody else, from one table), the reader that turns YAML text into
+//! them with positions, and the generated CRDs and JSON schemas. What it must never do: decide what
+//! a pipeline means (that is the chain's `compile`), or read files, clocks or networks.
+//!
+//! ```text
+//! YAML text ─► read ─► Document (JSON value + positions) ─► typed ─► TenantPipeline
+//!                 └───────────── findings (path, position, reason, remedy) ─────────┘
+//! types ─► generate ─► crds/generated/*.yaml, *.schema.json
+//! ```
+
+pub mod finding;
+pub mod manifest;
+pub mod pipeline;
+pub mod rules;
+pub mod status;
+pub mod tenant;
+pub mod text;
+pub mod units;
+
+pub use finding::{Finding, Position, Reason};
+pub use manifest::{ParsingManifest, ParsingManifestSpec, ParsingManifestStatus};
+pub use pipeline::{TenantPipeline, TenantPipelineSpec, TenantPipelineStatus};
+pub use tenant::{Tenant, TenantSpec, TenantStatus};
+pub use units::{ByteSize, Duration, Quantity};
+
+/// API group of every kind.
+pub const GROUP: &str = "logloom.io";
+/// API version of every kind.
+pub const VERSION: &str = "v1alpha1";
+/// `apiVersion` of every resource.
+pub const API_VERSION: &str = "logloom.io/v1alpha1";
