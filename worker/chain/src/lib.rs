@@ -13,5 +13,6 @@
 pub mod id;
 pub mod parse;
 pub mod row;
+pub mod sketch;
 pub mod time;
 pub mod wire;
