@@ -11,6 +11,7 @@
 //! ```
 
 pub mod id;
+pub mod log;
 pub mod parse;
 pub mod row;
 pub mod sketch;

@@ -2,6 +2,7 @@
 //!
 //! The chain knows event time only. A clock exists at the edge, and enters as a claim (rule R3).
 
+use crate::wire::{Reader, Snapshot, WireError, Writer};
 use std::fmt;
 use std::ops::{Add, Sub};
 
@@ -92,6 +93,16 @@ impl fmt::Display for EventTime {
             Ok(instant) => write!(formatter, "{instant:.6}"),
             Err(_) => write!(formatter, "{}us", self.0),
         }
+    }
+}
+
+impl Snapshot for EventTime {
+    fn save(&self, out: &mut Writer) {
+        out.signed(self.0);
+    }
+
+    fn load(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        input.signed().map(Self)
     }
 }
 

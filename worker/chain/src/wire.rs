@@ -18,7 +18,7 @@ pub enum WireError {
         /// Bytes consumed before the value.
         at: usize,
     },
-    /// A varint is longer than its type allows.
+    /// A varint is longer than its type allows, or longer than its value needs.
     #[error("varint at byte {at} is too long")]
     Overlong {
         /// Where the varint starts.
@@ -256,7 +256,8 @@ impl<'a> Reader<'a> {
             }
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok(value);
+                // A last byte of zero says nothing: the shorter encoding is the only one.
+                return if byte == 0 { Err(WireError::Overlong { at: start }) } else { Ok(value) };
             }
             shift += 7;
         }
