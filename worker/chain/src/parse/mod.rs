@@ -25,3 +25,4 @@
 
 pub mod fields;
 pub mod schema;
+pub mod timestamp;
