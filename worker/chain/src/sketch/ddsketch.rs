@@ -8,10 +8,9 @@
 //! Counts are 64-bit and saturate.
 
 use super::Taken;
+use super::cells::{Cell, Cells, Dense, with_cells};
 use super::key::Key;
-use super::store::{
-    BinList, Cell, Cells, Dense, INLINE, Store, merge_bins, sorted, unpack, with_cells,
-};
+use super::store::{BinList, INLINE, Store, merge_bins, sorted, unpack};
 use crate::wire::{Reader, Snapshot, WireError, Writer};
 
 /// A quantile sketch: 40 bytes for up to 16 values, beyond them some heap.
@@ -21,6 +20,9 @@ use crate::wire::{Reader, Snapshot, WireError, Writer};
 pub struct DdSketch {
     store: Store,
 }
+
+/// How many keys there are.
+const KEYS: usize = 2 * Key::MAX.raw() as usize + 1;
 
 const _: () = assert!(size_of::<DdSketch>() <= 40);
 
@@ -94,9 +96,7 @@ impl DdSketch {
         match &self.store {
             Store::Inline { len, .. } => u64::from(*len),
             Store::Sparse(entries) => entries.iter().map(|entry| unpack(*entry).1).sum(),
-            Store::Dense(dense) => with_cells!(&dense.cells, cells => {
-                cells.iter().fold(0, |sum: u64, cell| sum.saturating_add(cell.get()))
-            }),
+            Store::Dense(dense) => with_cells!(&dense.cells, cells => Cell::total(cells)),
         }
     }
 
@@ -220,10 +220,7 @@ impl DdSketch {
     pub fn logical_bytes(&self) -> usize {
         let bins = match &self.store {
             Store::Inline { .. } => 0,
-            Store::Sparse(entries) => entries.len(),
-            Store::Dense(dense) => with_cells!(&dense.cells, cells => {
-                cells.iter().filter(|cell| **cell != 0).count()
-            }),
+            Store::Sparse(_) | Store::Dense(_) => self.store.bin_count(),
         };
         size_of::<Self>() + bins * size_of::<u32>()
     }
@@ -312,11 +309,10 @@ impl Iterator for Bins<'_> {
 /// less two. A lone value in a nearby bin takes one byte.
 impl Snapshot for DdSketch {
     fn save(&self, out: &mut Writer) {
-        let bins = self.bins();
-        out.varint(bins.clone().count() as u64);
+        let bins = self.store.bins();
+        out.varint(bins.len() as u64);
         let mut previous: Option<i16> = None;
-        for (key, count) in bins {
-            let raw = key.raw();
+        for (raw, count) in bins {
             let step = match previous {
                 None => u64::from((raw << 1 ^ raw >> 15) as u16),
                 Some(previous) => (i32::from(raw) - i32::from(previous) - 1) as u64,
@@ -331,8 +327,8 @@ impl Snapshot for DdSketch {
 
     fn load(input: &mut Reader<'_>) -> Result<Self, WireError> {
         let len = input.count()?;
-        // A hostile length reserves nothing: the list grows with what is read, at most 6,515 bins.
-        let mut bins = BinList::new();
+        // At most as long as the input, and as there are keys.
+        let mut bins = BinList::with_capacity(len.min(KEYS));
         for _ in 0..len {
             let token = input.varint()?;
             let step = token >> 1;

@@ -79,7 +79,7 @@ impl Key {
 
     /// The number of the bin.
     #[inline]
-    pub fn raw(self) -> i16 {
+    pub const fn raw(self) -> i16 {
         self.0
     }
 

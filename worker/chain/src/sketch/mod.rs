@@ -15,6 +15,7 @@
 //! about (its capacity, its form in memory). Floats are used with plain multiplication and addition in
 //! a written order; Rust does not fuse or reorder them, so the results are the same on every machine.
 
+mod cells;
 mod ddsketch;
 mod fixed;
 mod hll;

@@ -14,6 +14,7 @@
 //! A store never takes more than one cell of the needed width for each of the 6,515 keys, plus an
 //! eighth of slack.
 
+use super::cells::{Cells, Dense, add_cells, width, with_cells};
 use super::key::Key;
 use smallvec::SmallVec;
 
@@ -40,98 +41,6 @@ pub(super) enum Store {
     Dense(Dense),
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct Dense {
-    pub(super) base: i16,
-    pub(super) cells: Cells,
-}
-
-/// Counts of neighbouring keys, all of one width.
-#[derive(Debug, Clone)]
-pub(super) enum Cells {
-    U8(Box<[u8]>),
-    U16(Box<[u16]>),
-    U32(Box<[u32]>),
-    U64(Box<[u64]>),
-}
-
-/// A count of some width.
-pub(super) trait Cell: Copy {
-    fn get(self) -> u64;
-    /// Adds `n`; false, and nothing done, when the sum does not fit.
-    fn grow(&mut self, n: u64) -> bool;
-}
-
-macro_rules! cell {
-    ($($kind:ty),*) => { $(
-        impl Cell for $kind {
-            #[inline]
-            fn get(self) -> u64 {
-                u64::from(self)
-            }
-            #[inline]
-            fn grow(&mut self, n: u64) -> bool {
-                match <$kind>::try_from(n).ok().and_then(|n| self.checked_add(n)) {
-                    Some(sum) => {
-                        *self = sum;
-                        true
-                    }
-                    None => false,
-                }
-            }
-        }
-    )* };
-}
-cell!(u8, u16, u32);
-
-impl Cell for u64 {
-    #[inline]
-    fn get(self) -> u64 {
-        self
-    }
-    /// Saturates, which is as free of order as adding is.
-    #[inline]
-    fn grow(&mut self, n: u64) -> bool {
-        *self = self.saturating_add(n);
-        true
-    }
-}
-
-/// Runs the same expression on the cells, whatever their width.
-macro_rules! with_cells {
-    ($cells:expr, $slice:ident => $body:expr) => {
-        match $cells {
-            Cells::U8($slice) => $body,
-            Cells::U16($slice) => $body,
-            Cells::U32($slice) => $body,
-            Cells::U64($slice) => $body,
-        }
-    };
-}
-pub(super) use with_cells;
-
-impl Cells {
-    /// Zeros, wide enough for counts up to `max`.
-    fn zeros(len: usize, max: u64) -> Self {
-        match width(max) {
-            1 => Cells::U8(vec![0; len].into()),
-            2 => Cells::U16(vec![0; len].into()),
-            4 => Cells::U32(vec![0; len].into()),
-            _ => Cells::U64(vec![0; len].into()),
-        }
-    }
-}
-
-/// Bytes of the narrowest cell that holds `max`.
-fn width(max: u64) -> usize {
-    match max {
-        0..=0xff => 1,
-        0x100..=0xffff => 2,
-        0x1_0000..=0xffff_ffff => 4,
-        _ => 8,
-    }
-}
-
 #[inline]
 fn pack(key: i16, count: u32) -> u32 {
     (((i32::from(key) + KEY_OFFSET) as u32) << COUNT_BITS) | count
@@ -144,32 +53,6 @@ pub(super) fn unpack(entry: u32) -> (i16, u64) {
         ((entry >> COUNT_BITS) as i32 - KEY_OFFSET) as i16,
         u64::from(entry & COUNT_MAX),
     )
-}
-
-impl Dense {
-    /// Where the cell of `key` is; beyond the cells when there is none.
-    #[inline]
-    pub(super) fn index(&self, key: i16) -> usize {
-        // A key below the base wraps to 32,768 or more, behind any cells.
-        usize::from(key.wrapping_sub(self.base) as u16)
-    }
-
-    /// False, and nothing done, when the key has no cell or the cell is too narrow.
-    #[inline]
-    fn add(&mut self, key: i16, n: u64) -> bool {
-        let index = self.index(key);
-        with_cells!(&mut self.cells, cells => cells.get_mut(index).is_some_and(|cell| cell.grow(n)))
-    }
-
-    /// The non-zero cells, ascending.
-    pub(super) fn for_each(&self, mut visit: impl FnMut(i16, u64)) {
-        let base = self.base;
-        with_cells!(&self.cells, cells => for (index, cell) in cells.iter().enumerate() {
-            if cell.get() != 0 {
-                visit(base + index as i16, cell.get());
-            }
-        });
-    }
 }
 
 impl Store {
@@ -220,6 +103,17 @@ impl Store {
         *self = layout(&bins, matches!(self, Store::Dense(_)));
     }
 
+    /// Number of bins.
+    pub(super) fn bin_count(&self) -> usize {
+        match self {
+            Store::Inline { .. } => self.bins().len(),
+            Store::Sparse(entries) => entries.len(),
+            Store::Dense(dense) => with_cells!(&dense.cells, cells => {
+                cells.iter().filter(|cell| **cell != 0).count()
+            }),
+        }
+    }
+
     /// The bins, ascending.
     pub(super) fn bins(&self) -> BinList {
         let mut bins = BinList::new();
@@ -233,7 +127,10 @@ impl Store {
                 }
             }
             Store::Sparse(entries) => bins.extend(entries.iter().map(|entry| unpack(*entry))),
-            Store::Dense(dense) => dense.for_each(|key, count| bins.push((key, count))),
+            Store::Dense(dense) => {
+                bins.reserve(self.bin_count());
+                dense.for_each(|key, count| bins.push((key, count)));
+            }
         }
         bins
     }
@@ -318,68 +215,38 @@ fn add_sparse(entries: &mut Vec<u32>, key: i16, n: u64) -> bool {
     if n == 0 {
         return true;
     }
-    let fits = n <= u64::from(COUNT_MAX) && has_room;
+    let fits = n <= u64::from(COUNT_MAX) && (has_room || reserve_sparse(entries, key));
     if fits {
         entries.insert(at, pack(key, n as u32));
     }
     fits
 }
 
-/// Adds cell by cell; false when `mine` lacks a cell or a width, with nothing done.
-fn add_cells(mine: &mut Dense, theirs: &Dense) -> bool {
-    let ends = with_cells!(&theirs.cells, cells => {
-        let last = cells.iter().rposition(|cell| *cell != 0);
-        cells.iter().position(|cell| *cell != 0).zip(last)
-    });
-    let Some((first, last)) = ends else {
-        return true;
-    };
-    let start = mine.index(theirs.base + first as i16);
-    let end = start + (last - first) + 1;
-    macro_rules! add {
-        ($mine:expr, $theirs:expr) => {{
-            let theirs = &$theirs[first..=last];
-            let Some(mine) = $mine.get_mut(start..end) else {
-                return false;
-            };
-            // Two passes without an early exit: both become vector instructions.
-            let full = mine
-                .iter()
-                .zip(theirs)
-                .fold(false, |full, (a, b)| full | (a.wrapping_add(*b) < *a));
-            if !full {
-                mine.iter_mut()
-                    .zip(theirs)
-                    .for_each(|(a, b)| *a = a.wrapping_add(*b));
-            }
-            !full
-        }};
+/// Makes room for one more entry, unless cells of one byte would take less.
+fn reserve_sparse(entries: &mut Vec<u32>, key: i16) -> bool {
+    let ends = entries.first().zip(entries.last());
+    let (low, high) = ends.map_or((key, key), |(low, high)| (unpack(*low).0, unpack(*high).0));
+    let (_, cells) = cells_for(low.min(key), high.max(key));
+    let capacity = sparse_capacity(entries.len() + 1);
+    let stays = capacity * size_of::<u32>() < cells;
+    if stays {
+        entries.reserve_exact(capacity - entries.len());
     }
-    match (&mut mine.cells, &theirs.cells) {
-        (Cells::U8(mine), Cells::U8(theirs)) => add!(mine, theirs),
-        (Cells::U16(mine), Cells::U16(theirs)) => add!(mine, theirs),
-        (Cells::U32(mine), Cells::U32(theirs)) => add!(mine, theirs),
-        (cells, theirs) => add_cells_of_other_width(cells, theirs, start, first..last + 1),
-    }
+    stays
 }
 
-/// As [`add_cells`], for cells of unequal width, and for 64-bit cells, which saturate.
-fn add_cells_of_other_width(
-    mine: &mut Cells,
-    theirs: &Cells,
-    start: usize,
-    range: std::ops::Range<usize>,
-) -> bool {
-    let end = start + range.len();
-    with_cells!(mine, mine => with_cells!(theirs, theirs => {
-        let Some(mine) = mine.get_mut(start..end) else { return false };
-        let theirs = &theirs[range];
-        let fits = mine.iter().zip(theirs).all(|(a, b)| { let mut sum = *a; sum.grow(b.get()) });
-        if fits {
-            mine.iter_mut().zip(theirs).for_each(|(a, b)| { a.grow(b.get()); });
-        }
-        fits
-    }))
+/// Room for this many entries and some more.
+fn sparse_capacity(entries: usize) -> usize {
+    entries + (entries / 4).max(8)
+}
+
+/// The first key and the number of cells for keys from `low` to `high`, with slack on both sides.
+fn cells_for(low: i16, high: i16) -> (i16, usize) {
+    let (low, high) = (i32::from(low), i32::from(high));
+    let slack = ((high - low + 1) / 16).clamp(2, 32);
+    let base = (low - slack).max(i32::from(Key::MIN.raw()));
+    let end = (high + slack).min(i32::from(Key::MAX.raw())) + 1;
+    (base as i16, (end - base) as usize)
 }
 
 /// The union of two ascending lists.
@@ -413,13 +280,8 @@ fn layout(bins: &[(i16, u64)], was_dense: bool) -> Store {
         return Store::EMPTY;
     };
     let max = bins.iter().map(|(_, count)| *count).max().unwrap_or(0);
-    let span = i32::from(*high) - i32::from(*low) + 1;
-    let slack = (span / 16).clamp(2, 32);
-    let base = (i32::from(*low) - slack).max(i32::from(Key::MIN.raw()));
-    let end = (i32::from(*high) + slack).min(i32::from(Key::MAX.raw())) + 1;
-    let cells = (end - base) as usize;
-
-    let capacity = bins.len() + (bins.len() / 4).max(8);
+    let (base, cells) = cells_for(*low, *high);
+    let capacity = sparse_capacity(bins.len());
     let sparse_bytes = capacity * size_of::<u32>() * if was_dense { 2 } else { 1 };
     if max <= u64::from(COUNT_MAX) && sparse_bytes < cells * width(max) {
         let mut entries = Vec::with_capacity(capacity);
@@ -427,7 +289,7 @@ fn layout(bins: &[(i16, u64)], was_dense: bool) -> Store {
         return Store::Sparse(entries);
     }
     let mut dense = Dense {
-        base: base as i16,
+        base,
         cells: Cells::zeros(cells, max),
     };
     for (key, count) in bins {
