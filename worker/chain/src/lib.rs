@@ -10,6 +10,7 @@
 //!                              └► augmented events
 //! ```
 
+pub mod expr;
 pub mod id;
 pub mod log;
 pub mod parse;
