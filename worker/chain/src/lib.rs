@@ -10,6 +10,7 @@
 //!                              └► augmented events
 //! ```
 
+pub mod compile;
 pub mod expr;
 pub mod id;
 pub mod log;
@@ -17,4 +18,5 @@ pub mod parse;
 pub mod row;
 pub mod sketch;
 pub mod time;
+pub mod window;
 pub mod wire;

@@ -1,0 +1,33 @@
+//! window: panes in correlate, windows in analyze.
+//!
+//! Correlate keeps partial windows, *panes*, per scope, and sends those instead of events; analyze puts
+//! panes together to windows and closes them when event time has passed their end.
+//!
+//! ```text
+//!  CORRELATE                                    panes link               ANALYZE
+//!  row ─► PaneTable ──flush at watermark──► one partition per cohort ─► slices ─close at watermark─► windows
+//!          finest level only,                 (scope, start, value)       │ sessions, counts
+//!          coarser ones at the flush          samples                     └ late: correction, revision + 1
+//! ```
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`scope`] | keys of scopes, numbers for the live ones |
+//! | [`value`] | what is counted of a scope in a span of time |
+//! | [`plan`] | what of a program the panes need |
+//! | [`pane`] | the open panes of a correlate task |
+//! | [`records`] | what travels on the panes link |
+//!
+//! Nothing here may depend on the order of arrival of events within the watermark, on the order of a hash table,
+//! or on the memory in use. Every bound is a number of things that the fold has counted (rules R7, R18).
+
+mod columns;
+pub mod pane;
+pub mod plan;
+pub mod records;
+pub mod scope;
+pub mod value;
+
+pub use pane::{Observed, PaneCounts, PaneTable, Placed};
+pub use plan::{PanePlan, PaneSettings};
+pub use records::PaneSink;
