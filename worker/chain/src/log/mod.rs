@@ -22,27 +22,33 @@
 //! | [`receive`] | R2, R3, R4, R11, R20, R22 | what a receiver takes of a frame |
 //! | [`outlet`] | R1, R3, R9, R10, R20, R24 | what a step emits, frame cuts, coverage |
 //! | [`fold`] | R2, R7 | the stage seam |
-//! | `checkpoint` | R0, R8, R11, R12, R13 | saved state, which to load, what to trim |
-//! | `repair` | R14 | gaps that do not heal |
-//! | `origin` | R15 | where a task begins |
-//! | `range` | R16, R17 | reading a source: ends, holes, trims |
+//! | [`checkpoint`] | R0, R8, R11, R12, R13 | saved state, which to load, what to trim |
+//! | [`repair`] | R14 | gaps that do not heal |
+//! | [`origin`] | R15 | where a task begins |
+//! | [`range`] | R16, R17 | reading a source: ends, holes, trims |
 //! | [`generation`] | R22 | seal, cut, close, carry |
-//! | `ledger` | R20 | every line accounted for |
-//! | `digest` | | the standing determinism alarm |
+//! | [`ledger`] | R20 | every line accounted for |
+//! | [`digest`] | | the standing determinism alarm |
 //! | [`rules`] | all | one switch per rule, for the simulator |
 //!
 //! Nothing here reads a clock, draws a random number or does input or output. An owner's clock comes in as an
 //! [`mark::OwnerClock`] and may decide only where a frame ends, which claim it carries, and when a repair is
 //! asked for (R5).
 
+pub mod checkpoint;
+pub mod digest;
 pub mod fate;
 pub mod fold;
 pub mod frame;
 pub mod generation;
+pub mod ledger;
 pub mod mark;
+pub mod origin;
 pub mod outlet;
 pub mod position;
+pub mod range;
 pub mod receive;
+pub mod repair;
 pub mod rules;
 
 pub use fate::{FateRun, Minute, Reason};
