@@ -24,5 +24,8 @@
 //! | `template` | template mining |
 
 pub mod fields;
+pub mod redact;
+pub mod regexes;
 pub mod schema;
+pub mod suggest;
 pub mod timestamp;
