@@ -23,9 +23,12 @@
 //! | `program` | a compiled manifest, and the way of a line through it |
 //! | `template` | template mining |
 
+pub mod convert;
 pub mod fields;
+pub mod multiline;
 pub mod redact;
 pub mod regexes;
 pub mod schema;
 pub mod suggest;
+pub mod superlog;
 pub mod timestamp;
