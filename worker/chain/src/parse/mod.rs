@@ -24,6 +24,7 @@
 //! | `template` | template mining |
 
 pub mod convert;
+pub mod decode;
 pub mod fields;
 pub mod multiline;
 pub mod redact;
