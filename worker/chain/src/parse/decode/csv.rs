@@ -245,7 +245,7 @@ mod tests {
         #[test]
         fn reads_what_csv_core_reads(columns in prop::collection::vec("[a,\"b ]{0,6}", 2..5)) {
             let names = &["a", "b", "c", "d"][..columns.len()];
-            let mut line = vec![0; 200];
+            let mut line = [0; 200];
             let mut writer = csv_core::Writer::new();
             let mut written = 0;
             for (index, column) in columns.iter().enumerate() {

@@ -204,7 +204,7 @@ impl Fault {
 
 /// What makes a chain of steps impossible. One per finding, all findings at once.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("decode[{step}].{field}: {message}. {remedy}")]
+#[error("decode[{step}]{}{field}: {message}. {remedy}", if .field.is_empty() { "" } else { "." })]
 pub struct ChainError {
     /// Index of the step, from 0.
     pub step: usize,

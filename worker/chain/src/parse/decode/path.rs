@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_long_path_does_not_explode() {
-        assert_eq!(readings(&vec!["a"; 100].join(".")).len(), 2);
-        assert_eq!(readings(&vec!["a"; 8].join(".")).len(), 128);
+        assert_eq!(readings(&["a"; 100].join(".")).len(), 2);
+        assert_eq!(readings(&["a"; 8].join(".")).len(), 128);
     }
 }
