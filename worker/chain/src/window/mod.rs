@@ -23,6 +23,7 @@
 
 mod columns;
 pub mod pane;
+mod pane_state;
 pub mod plan;
 pub mod records;
 pub mod scope;
@@ -31,3 +32,6 @@ pub mod value;
 pub use pane::{Observed, PaneCounts, PaneTable, Placed};
 pub use plan::{PanePlan, PaneSettings};
 pub use records::PaneSink;
+
+#[cfg(test)]
+mod tests;

@@ -370,6 +370,12 @@ impl State {
         }
     }
 
+    /// Puts a key where [`State::insert_scope`] takes it from.
+    pub(super) fn set_key(&mut self, key: &[u8]) {
+        self.key.clear();
+        self.key.extend_from_slice(key);
+    }
+
     /// Makes the scope of `self.key` live.
     pub(super) fn insert_scope(&mut self, plan: &PanePlan, level: LevelIndex, hash: u32) -> ScopeId {
         let scope = self.scopes.insert(&self.key, hash);
