@@ -12,6 +12,7 @@
 
 pub mod compile;
 pub mod expr;
+pub mod detect;
 pub mod id;
 pub mod log;
 pub mod parse;

@@ -41,4 +41,4 @@ pub enum Taken {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
