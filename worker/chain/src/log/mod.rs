@@ -50,6 +50,8 @@ pub mod range;
 pub mod receive;
 pub mod repair;
 pub mod rules;
+#[cfg(test)]
+mod support;
 
 pub use fate::{FateRun, Minute, Reason};
 pub use fold::{Fold, Ingest, RawLine, Stage, fold_frame};
