@@ -125,6 +125,10 @@ reasons! {
     17 AssemblyOverflow "assembly_overflow" Dropped,
     /// A header or a comment of the file format.
     18 Header "header" Dropped,
+    /// Further before the time at which the source received it than the manifest's `maxAge`.
+    19 TooOld "too_old" Dropped,
+    /// A piece of a line that a container runtime cut: its text is in the line that completes it.
+    20 Joined "joined" Dropped,
     /// No record at this offset (control record, compaction).
     64 Gap "gap" Covered,
     /// Before the origin of the task (R15).
