@@ -1,0 +1,206 @@
+//! The ingest stage: the fold over one source partition (rules R5, R6).
+//!
+//! ```text
+//!  line ─► parse ─► event ────────► joins, partition by key ┐ a continuation line goes where
+//!             │     continuation ─► joins, same partition   ┘ its start line went
+//!             ├─► drop ───────────► fate (counted by the receiver)
+//!             └─► dead ───────────► fate + dead letter
+//!          template miner ─────────► templates, whenever source time passes a minute
+//! ```
+//!
+//! What a line becomes is a function of the source partition up to it, and of nothing else.
+
+use crate::compile::program::{Program, Source, SourceIndex};
+use crate::id::hash64;
+use crate::log::mark::SourceMark;
+use crate::log::{Ingest, Minute, Offset, Outputs, RawLine, Reason};
+use crate::parse::program::{Outcome, Scratch};
+use crate::parse::timestamp::TimeHint;
+use crate::row::RowBuf;
+use crate::stage::events::DeadLetter;
+use crate::stage::joins::{JoinsRecord, RowRecord, TemplateMark};
+use crate::stage::plan::ingest_link;
+use crate::stage::templates::Templates;
+use crate::time::EventTime;
+use crate::wire::{Reader, Snapshot, WireError, Writer};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Offsets in a row that go to one partition when no key decides.
+const SPREAD: u64 = 256;
+
+/// State of an ingest task.
+pub struct IngestTask {
+    program: Arc<Program>,
+    source: SourceIndex,
+    state: State,
+    scratch: Scratch,
+    encoded: Vec<u8>,
+}
+
+/// What is saved.
+#[derive(Debug, Clone, PartialEq)]
+struct State {
+    mark: SourceMark,
+    /// Where the last start line went: partition of the joins link.
+    follows: Option<u16>,
+    templates: Option<Templates>,
+}
+
+impl IngestTask {
+    /// A task before its first line.
+    pub fn new(program: Arc<Program>, source: SourceIndex) -> Self {
+        let this = &program.sources[usize::from(source.0)];
+        let mark = SourceMark::new(this.disorder);
+        let templates = Templates::new(this);
+        Self::with(program, source, State { mark, follows: None, templates })
+    }
+
+    /// A task from what [`Ingest::save`] wrote.
+    ///
+    /// # Errors
+    /// [`WireError`] when the bytes are not such a state.
+    pub fn load(program: Arc<Program>, source: SourceIndex, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let this = &program.sources[usize::from(source.0)];
+        let mark = SourceMark::load(input, this.disorder)?;
+        let follows = input.option(|input| input.varint32())?.map(|partition| partition as u16);
+        let templates = Templates::load(this, input)?;
+        Ok(Self::with(program, source, State { mark, follows, templates }))
+    }
+
+    fn with(program: Arc<Program>, source: SourceIndex, state: State) -> Self {
+        Self { program, source, state, scratch: Scratch::default(), encoded: Vec::new() }
+    }
+
+    /// The greatest event time so far.
+    pub fn greatest(&self) -> EventTime {
+        self.state.mark.greatest()
+    }
+
+    /// The end of the source: what the miner knows of every template leaves.
+    pub fn close(&mut self, out: &mut Outputs) {
+        if let Some(templates) = &mut self.state.templates {
+            templates.flush(out);
+        }
+    }
+}
+
+impl Ingest for IngestTask {
+    fn line(&mut self, offset: Offset, line: RawLine<'_>, received: Option<EventTime>, out: &mut Outputs) {
+        let Self { program, source, state, scratch, encoded } = self;
+        let source = &program.sources[usize::from(source.0)];
+        scratch.reset();
+        let greatest = state.mark.greatest();
+        let hint = TimeHint((greatest != EventTime::MIN).then_some(greatest));
+        let parsed = catch_unwind(AssertUnwindSafe(|| source.parse.parse(line, received, hint, scratch)));
+        let outcome = parsed.unwrap_or_else(|_| Outcome::Dead {
+            reason: Reason::Poison,
+            detail: "the parser failed on this line".to_owned(),
+            time: None,
+        });
+        match outcome {
+            Outcome::Event { time, row } => {
+                state.mark.line(time);
+                event(program, source, state, offset, time, &row, encoded, out);
+            }
+            Outcome::Continuation { text } => match state.follows {
+                Some(partition) => {
+                    let outlet = out.outlet(ingest_link::JOINS, partition);
+                    out.emit_with(outlet, |out| JoinsRecord::Continuation { text }.write(out));
+                }
+                None => {
+                    let detail = "a continuation line without a start line before it".to_owned();
+                    dead(source, state, offset, line, Reason::OrphanContinuation, detail, None, out);
+                }
+            },
+            Outcome::Drop { reason, time } => out.fate(reason, minute(state, time)),
+            Outcome::Dead { reason, detail, time } => dead(source, state, offset, line, reason, detail, time, out),
+        }
+    }
+
+    fn mark(&self) -> EventTime {
+        self.state.mark.mark()
+    }
+
+    fn save(&self, out: &mut Writer) {
+        self.state.mark.save(out);
+        out.option(self.state.follows, |out, partition| out.varint(u64::from(partition)));
+        Templates::save(self.state.templates.as_ref(), out);
+    }
+}
+
+/// The minute that a line without a readable time is counted in: that of the source's progress.
+fn minute(state: &State, time: Option<EventTime>) -> Minute {
+    match time {
+        Some(time) => Minute::of(time),
+        None if state.mark.greatest() == EventTime::MIN => Minute::UNKNOWN,
+        None => Minute::of(state.mark.greatest()),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a task, borrowed apart")]
+fn event(
+    program: &Program,
+    source: &Source,
+    state: &mut State,
+    offset: Offset,
+    time: EventTime,
+    row: &RowBuf<'_>,
+    encoded: &mut Vec<u8>,
+    out: &mut Outputs,
+) {
+    let opens = source.parse.multiline().is_some();
+    let mined = state.templates.as_mut().and_then(|templates| templates.line(time, row, out));
+    let outlet = match partition_hash(program, source, row) {
+        Some(hash) => out.outlet_for(ingest_link::JOINS, hash),
+        None => out.outlet_for(ingest_link::JOINS, offset.0 / SPREAD),
+    };
+    if opens {
+        state.follows = Some(outlet.0 - out.outlet(ingest_link::JOINS, 0).0);
+    }
+    encoded.clear();
+    source.parse.encode(row, encoded);
+    let template = mined.as_ref().map(|mined| TemplateMark { id: mined.id, new: mined.new.as_deref() });
+    let record = JoinsRecord::Row(RowRecord { time, opens, template, row: encoded });
+    out.emit_with(outlet, |out| record.write(out));
+}
+
+/// What decides the partition: the correlation key where there is a join.
+fn partition_hash(program: &Program, source: &Source, row: &RowBuf<'_>) -> Option<u64> {
+    let join = program.join.as_ref()?;
+    let stream = join.streams.iter().find(|stream| std::ptr::eq(&program.sources[usize::from(stream.source.0)], source))?;
+    key_bytes(row.get(stream.key.index())?, &mut [0; 8]).map(hash64)
+}
+
+/// A key as bytes: text as it is, integers in eight bytes.
+pub(super) fn key_bytes<'k>(cell: &crate::row::Cell<'k>, buffer: &'k mut [u8; 8]) -> Option<&'k [u8]> {
+    use crate::row::Cell;
+    match cell {
+        Cell::Bytes(bytes) if !bytes.is_empty() => Some(bytes),
+        Cell::Int(value) => {
+            *buffer = value.to_be_bytes();
+            Some(buffer)
+        }
+        _ => None,
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a dead letter")]
+fn dead(
+    source: &Source,
+    state: &State,
+    offset: Offset,
+    line: RawLine<'_>,
+    reason: Reason,
+    detail: String,
+    time: Option<EventTime>,
+    out: &mut Outputs,
+) {
+    out.fate(reason, minute(state, time));
+    let raw = source.parse.redact_raw(line.bytes);
+    let full_length = line.superlog.map_or(line.bytes.len() as u64, |superlog| superlog.full_length);
+    let reference = line.superlog.and_then(|superlog| superlog.reference);
+    let letter = DeadLetter { offset, reason, detail, time, full_length, reference, raw: &raw };
+    let outlet = out.outlet(ingest_link::DEAD_LETTER, 0);
+    out.emit_with(outlet, |out| letter.write(out));
+}

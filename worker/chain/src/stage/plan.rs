@@ -1,0 +1,132 @@
+//! The plan of a generation: which tasks there are, which links between them, and who sends on them.
+//!
+//! ```text
+//!  source partition u ─► ingest u ──joins (J)──► correlate j ──panes (Q)──► analyze q ──insights (1)──► alert
+//!                          │                        │  ▲                       │
+//!                          ├─ deadletter (1)        │  └──── feedback (J) ◄────┘
+//!                          └─ templates (1)         ├─ events (1)
+//!                                                   ├─ late (1)
+//!                                                   └─ ledger (1)
+//! ```
+//!
+//! Numbers in brackets are partitions. On the `joins` link a source partition's upstream number is its index in
+//! [`Plan::partitions`]; feedback comes from upstreams of their own, which do not count for time.
+
+use crate::compile::program::{Program, SourceIndex};
+use crate::id::Origin;
+use crate::log::{LinkSpec, Upstream};
+
+/// One partition of one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourcePartition {
+    /// Whose.
+    pub source: SourceIndex,
+    /// Its number in the source.
+    pub number: u32,
+    /// Where the ids of its events come from.
+    pub origin: Origin,
+}
+
+/// Tasks and links of a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// All source partitions; the index is the upstream number.
+    pub partitions: Vec<SourcePartition>,
+    /// Partitions of the joins link: correlate tasks.
+    pub joins: u16,
+    /// Partitions of the panes link: analyze tasks.
+    pub panes: u16,
+    /// Whether anybody reads events. Without, correlate does not make them.
+    pub events: bool,
+}
+
+/// First upstream number of feedback senders.
+const FEEDBACK: u32 = 1 << 30;
+
+/// Links that ingest feeds, by index.
+pub mod ingest_link {
+    /// Parsed rows and continuation lines.
+    pub const JOINS: usize = 0;
+    /// Lines that do not parse.
+    pub const DEAD_LETTER: usize = 1;
+    /// Templates and their counts.
+    pub const TEMPLATES: usize = 2;
+}
+
+/// Links that correlate feeds, by index.
+pub mod correlate_link {
+    /// Partial windows and samples.
+    pub const PANES: usize = 0;
+    /// Augmented events.
+    pub const EVENTS: usize = 1;
+    /// Events behind every window's allowed lateness.
+    pub const LATE: usize = 2;
+    /// Ledger entries.
+    pub const LEDGER: usize = 3;
+}
+
+/// Links that analyze feeds, by index.
+pub mod analyze_link {
+    /// Aggregates, findings and alert transitions.
+    pub const INSIGHTS: usize = 0;
+    /// Closed values that events take along, to every correlate task.
+    pub const FEEDBACK: usize = 1;
+}
+
+fn link(name: &'static str, partitions: u16, fates: bool) -> LinkSpec {
+    LinkSpec { name, partitions, fates, provisionals: false }
+}
+
+impl Plan {
+    /// The links of an ingest task.
+    pub fn ingest_links(&self) -> Vec<LinkSpec> {
+        vec![link("joins", self.joins, true), link("deadletter", 1, false), link("templates", 1, false)]
+    }
+
+    /// The links of a correlate task.
+    pub fn correlate_links(&self) -> Vec<LinkSpec> {
+        vec![
+            link("panes", self.panes, true),
+            link("events", 1, false),
+            link("late", 1, false),
+            link("ledger", 1, false),
+        ]
+    }
+
+    /// The links of an analyze task.
+    pub fn analyze_links(&self) -> Vec<LinkSpec> {
+        vec![link("insights", 1, true), link("feedback", self.joins, false)]
+    }
+
+    /// Upstreams of a correlate task, and whether their marks count for time.
+    pub fn joins_upstreams(&self, program: &Program) -> Vec<(Upstream, bool)> {
+        let sources = (0..self.partitions.len() as u32).map(|number| (Upstream(number), true));
+        let feedback = if program.augment.is_empty() { 0 } else { u32::from(self.panes) };
+        sources.chain((0..feedback).map(|number| (Upstream(FEEDBACK + number), false))).collect()
+    }
+
+    /// Upstreams of an analyze task.
+    pub fn panes_upstreams(&self) -> Vec<(Upstream, bool)> {
+        (0..u32::from(self.joins)).map(|number| (Upstream(number), true)).collect()
+    }
+
+    /// Upstreams of the alert task.
+    pub fn insights_upstreams(&self) -> Vec<(Upstream, bool)> {
+        (0..u32::from(self.panes)).map(|number| (Upstream(number), true)).collect()
+    }
+
+    /// The number under which an analyze task sends feedback.
+    pub fn feedback_upstream(partition: u16) -> Upstream {
+        Upstream(FEEDBACK + u32::from(partition))
+    }
+
+    /// Whether a sender on the joins link is an analyze task.
+    pub fn is_feedback(upstream: Upstream) -> bool {
+        upstream.0 >= FEEDBACK
+    }
+
+    /// The source partition of an upstream of the joins link.
+    pub fn partition(&self, upstream: Upstream) -> Option<&SourcePartition> {
+        self.partitions.get(upstream.0 as usize)
+    }
+}
