@@ -14,6 +14,7 @@ pub mod compile;
 pub mod expr;
 pub mod detect;
 pub mod id;
+pub mod join;
 pub mod log;
 pub mod parse;
 pub mod row;

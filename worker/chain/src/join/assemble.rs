@@ -4,8 +4,8 @@
 //! group: a row behind the deadline opens the next one, after the first has gone out.
 
 use super::order::{RowRef, TimeOrder};
-use super::{Arrival, Emission, Emit, Joined, JoinedKind, Taken};
-use crate::compile::program::Join;
+use super::{Arrival, Emission, Emit, JoinOutput, Joined, JoinedKind, Taken};
+use crate::compile::shape::{Join, JoinStream};
 use crate::id::hash64;
 use crate::time::EventTime;
 use hashbrown::HashTable;
@@ -44,7 +44,7 @@ impl Assemble {
         let hash = hash64(order.key(row));
         match self.find(order, hash, row) {
             Some(group) => group.members.push(row),
-            None => self.open(order, hash, row, held.time, held.time.plus(join.within)),
+            None => self.open(hash, row, held.time, held.time.plus(join.within)),
         }
         let full = self.find(order, hash, row).is_some_and(|group| group.members.len() >= join.max_events as usize);
         if held.completes {
@@ -68,13 +68,13 @@ impl Assemble {
         }
         if row.time.plus(join.within) >= order.frontier() && !self.is_open(order, hash, row.key) {
             let held = order.push(row);
-            self.open(order, hash, held, row.time, row.time.plus(join.within));
+            self.open(hash, held, row.time, row.time.plus(join.within));
             return Taken::LateJoined;
         }
         if !join.late_updates {
             return Taken::Late;
         }
-        emit(Joined { kind: kind(join, &[row]), emission: Emission::Late, time: row.time, key: row.key, members: &[row] });
+        emit_group(join, &[row], Emission::Late, emit);
         Taken::LateJoined
     }
 
@@ -100,7 +100,7 @@ impl Assemble {
         let hash = hash64(order.key(row));
         match self.find(order, hash, row) {
             Some(group) => group.members.push(row),
-            None => self.open(order, hash, row, opened, opened.plus(join.within)),
+            None => self.open(hash, row, opened, opened.plus(join.within)),
         }
     }
 
@@ -118,7 +118,7 @@ impl Assemble {
         self.groups.find(hash, |group| group.hash == hash && order.key(group.members[0]) == key).is_some()
     }
 
-    fn open(&mut self, _order: &TimeOrder, hash: u64, row: RowRef, first: EventTime, deadline: EventTime) {
+    fn open(&mut self, hash: u64, row: RowRef, first: EventTime, deadline: EventTime) {
         let group = Group { hash, first, deadline, members: SmallVec::from_elem(row, 1) };
         self.groups.insert_unique(hash, group, |group| group.hash);
         // In order this is the back of the queue; a late row goes to its place.
@@ -148,15 +148,25 @@ impl Assemble {
 fn send(join: &Join, order: &mut TimeOrder, group: &Group, emission: Emission, emit: &mut Emit<'_>) {
     let mut members: SmallVec<[Arrival<'_>; 8]> = group.members.iter().map(|row| order.arrival(*row)).collect();
     members.sort_unstable_by_key(|member| (member.time, member.id));
-    emit(Joined { kind: kind(join, &members), emission, time: members[0].time, key: members[0].key, members: &members });
+    emit_group(join, &members, emission, emit);
     drop(members);
     for row in &group.members {
         order.done(*row);
     }
 }
 
+/// A group as an event; all its members are done. A group has at least one.
+fn emit_group(join: &Join, members: &[Arrival<'_>], emission: Emission, emit: &mut Emit<'_>) {
+    let Some(first) = members.first() else { return };
+    let kind = kind(join, members);
+    emit(JoinOutput::Event(Joined { kind, emission, time: first.time, key: first.key, members }));
+    for row in members {
+        emit(JoinOutput::Done { row: *row, joined: true });
+    }
+}
+
 fn kind(join: &Join, members: &[Arrival<'_>]) -> JoinedKind {
-    let lacks = |(index, stream): (usize, &crate::compile::program::JoinStream)| {
+    let lacks = |(index, stream): (usize, &JoinStream)| {
         stream.required && !members.iter().any(|member| usize::from(member.stream) == index)
     };
     if join.streams.iter().enumerate().any(lacks) { JoinedKind::Incomplete } else { JoinedKind::Complete }

@@ -27,7 +27,7 @@ mod tests;
 
 pub use order::{Held, RowRef, SLOT, TimeOrder};
 
-use crate::compile::program::{Join, JoinMode};
+use crate::compile::shape::{Join, JoinMode};
 use crate::id::Id;
 use crate::time::EventTime;
 use crate::wire::{Reader, WireError, Writer};
@@ -88,6 +88,20 @@ pub struct Joined<'a> {
     pub members: &'a [Arrival<'a>],
 }
 
+/// What a join says of its rows.
+#[derive(Debug)]
+pub enum JoinOutput<'a> {
+    /// A joined event.
+    Event(Joined<'a>),
+    /// A row that is done: it went out in an event at least once, or (inner joins) never found a partner.
+    Done {
+        /// The row.
+        row: Arrival<'a>,
+        /// Whether it went out.
+        joined: bool,
+    },
+}
+
 /// What became of an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
@@ -95,7 +109,7 @@ pub enum Taken {
     Held,
     /// Came late and joined partners that were still held, or went out as a late update.
     LateJoined,
-    /// Came late, and nobody asked for late updates: belongs to the late output.
+    /// Came late, and nobody asked for late updates: belongs to the late output. It is not done, it was never taken.
     Late,
 }
 
@@ -114,8 +128,8 @@ enum Fold {
     Assemble(assemble::Assemble),
 }
 
-/// Who takes joined events.
-pub type Emit<'e> = dyn FnMut(Joined<'_>) + 'e;
+/// Who takes what a join says. Every row that was taken is done exactly once.
+pub type Emit<'e> = dyn FnMut(JoinOutput<'_>) + 'e;
 
 impl JoinState {
     /// An empty state for this join.
@@ -168,6 +182,11 @@ impl JoinState {
     /// Rows held.
     pub fn rows(&self) -> u64 {
         self.order.rows()
+    }
+
+    /// The rows that are held, in order of (time, id).
+    pub fn held(&self) -> impl Iterator<Item = Arrival<'_>> {
+        self.order.all().into_iter().map(|row| self.order.arrival(row))
     }
 
     /// Rows completed early because of `max_bytes`.

@@ -1,8 +1,8 @@
 //! Inner, left and outer joins of two streams: every pair of rows with equal keys at most `within` apart.
 
 use super::order::{RowRef, TimeOrder};
-use super::{Arrival, Emission, Emit, Joined, JoinedKind, Taken};
-use crate::compile::program::{Join, JoinMode};
+use super::{Arrival, Emission, Emit, JoinOutput, Joined, JoinedKind, Taken};
+use crate::compile::shape::{Join, JoinMode};
 use crate::id::hash64;
 use crate::time::EventTime;
 use hashbrown::HashTable;
@@ -48,7 +48,7 @@ impl Pairs {
         if !(join.late_updates && keeps(join, row.stream)) {
             return Taken::Late;
         }
-        emit(Joined { kind: JoinedKind::Alone, emission: Emission::Late, time: row.time, key: row.key, members: &[row] });
+        emit_alone(row, Emission::Late, emit);
         Taken::LateJoined
     }
 
@@ -107,15 +107,16 @@ impl Pairs {
             let (mine, theirs) = (order.arrival(row), order.arrival(*other));
             let members = if side == 0 { [mine, theirs] } else { [theirs, mine] };
             let time = mine.time.max(theirs.time);
-            emit(Joined { kind: JoinedKind::Pair, emission, time, key: mine.key, members: &members });
+            emit(JoinOutput::Event(Joined { kind: JoinedKind::Pair, emission, time, key: mine.key, members: &members }));
         }
     }
 
     fn give_up(&mut self, join: &Join, order: &mut TimeOrder, row: RowRef, emission: Emission, emit: &mut Emit<'_>) {
         let held = *order.held(row);
         if !held.matched && keeps(join, held.stream) {
-            let arrival = order.arrival(row);
-            emit(Joined { kind: JoinedKind::Alone, emission, time: arrival.time, key: arrival.key, members: &[arrival] });
+            emit_alone(order.arrival(row), emission, emit);
+        } else {
+            emit(JoinOutput::Done { row: order.arrival(row), joined: held.matched });
         }
         let hash = hash64(order.key(row));
         let side = usize::from(held.stream & 1);
@@ -128,6 +129,13 @@ impl Pairs {
         }
         order.done(row);
     }
+}
+
+/// A row without partner as an event of its own.
+fn emit_alone(row: Arrival<'_>, emission: Emission, emit: &mut Emit<'_>) {
+    let members = [row];
+    emit(JoinOutput::Event(Joined { kind: JoinedKind::Alone, emission, time: row.time, key: row.key, members: &members }));
+    emit(JoinOutput::Done { row, joined: true });
 }
 
 /// Whether a row of this stream goes out without a partner.

@@ -1,7 +1,7 @@
 //! Joins against a naive model, in any interleaving, with any watermark steps, and across a checkpoint.
 
 use super::*;
-use crate::compile::program::{JoinStream, Observation, SourceIndex};
+use crate::compile::shape::{JoinStream, Observation, SourceIndex};
 use crate::row::Column;
 use crate::time::Span;
 use proptest::prelude::*;
@@ -43,23 +43,35 @@ struct Output {
     members: Vec<u128>,
 }
 
-fn output(joined: &Joined<'_>) -> Output {
-    Output {
-        kind: format!("{:?}", joined.kind),
-        emission: format!("{:?}", joined.emission),
-        time: joined.time.0,
-        members: joined.members.iter().map(|member| member.id.0).collect(),
+/// What came out: events, and the rows that are done.
+#[derive(Debug, Default)]
+struct Seen {
+    events: Vec<Output>,
+    done: Vec<(u128, bool)>,
+}
+
+impl Seen {
+    fn take(&mut self, output: JoinOutput<'_>) {
+        match output {
+            JoinOutput::Event(joined) => self.events.push(Output {
+                kind: format!("{:?}", joined.kind),
+                emission: format!("{:?}", joined.emission),
+                time: joined.time.0,
+                members: joined.members.iter().map(|member| member.id.0).collect(),
+            }),
+            JoinOutput::Done { row, joined } => self.done.push((row.id.0, joined)),
+        }
     }
 }
 
 /// Pushes `inputs` in their order; before each one the watermark goes to the least time still to come.
 fn run(join: &Join, inputs: &[Input], save_at: Option<usize>, advance: impl Fn(usize) -> bool) -> Vec<Output> {
     let mut state = JoinState::new(join);
-    let mut outputs = Vec::new();
+    let mut outputs = Seen::default();
     for (index, input) in inputs.iter().enumerate() {
         if advance(index) {
             let watermark = inputs[index..].iter().map(|later| later.time).min().unwrap_or(i64::MAX);
-            state.advance(join, EventTime(watermark), &mut |joined| outputs.push(output(&joined)));
+            state.advance(join, EventTime(watermark), &mut |output| outputs.take(output));
         }
         if save_at == Some(index) {
             let mut out = Writer::new();
@@ -72,12 +84,17 @@ fn run(join: &Join, inputs: &[Input], save_at: Option<usize>, advance: impl Fn(u
             assert_eq!(out.as_slice(), again.as_slice());
         }
         let key = [input.key];
-        let taken = state.push(join, arrival(input, &key), &mut |joined| outputs.push(output(&joined)));
+        let taken = state.push(join, arrival(input, &key), &mut |output| outputs.take(output));
         assert_eq!(taken, Taken::Held);
     }
-    state.advance(join, EventTime::MAX, &mut |joined| outputs.push(output(&joined)));
+    state.advance(join, EventTime::MAX, &mut |output| outputs.take(output));
     assert_eq!((state.rows(), state.bytes()), (0, 0));
-    outputs
+    // Every row is done exactly once, and is said to have gone out when it has.
+    outputs.done.sort_unstable();
+    let went_out = |id: u128| outputs.events.iter().any(|event| event.members.contains(&id));
+    let expected: Vec<(u128, bool)> = (0..inputs.len() as u128).map(|id| (id, went_out(id))).collect();
+    assert_eq!(outputs.done, expected);
+    outputs.events
 }
 
 /// All pairs and lone rows by definition, without order.
@@ -135,7 +152,7 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
 
 proptest! {
     #[test]
-    fn pairs_equal_the_definition(rows in inputs(), mode in 0..3, mask: u64, save in prop::option::of(0usize..60)) {
+    fn pairs_equal_the_definition(rows in inputs(), mode in 0usize..3, mask: u64, save in prop::option::of(0usize..60)) {
         let mode = [JoinMode::Inner, JoinMode::Left, JoinMode::Outer][mode];
         let mut found = run(&join(mode), &rows, save, |index| mask >> (index % 64) & 1 == 1);
         found.sort();
@@ -149,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_arrival_does_not_matter(rows in inputs(), order in prop::collection::vec(any::<u32>(), 60), mode in 0..4) {
+    fn the_order_of_arrival_does_not_matter(rows in inputs(), order in prop::collection::vec(any::<u32>(), 60), mode in 0usize..4) {
         let mode = [JoinMode::Inner, JoinMode::Left, JoinMode::Outer, JoinMode::Assemble][mode];
         let mut shuffled: Vec<(u32, Input)> = order.into_iter().zip(rows.clone()).collect();
         shuffled.sort_by_key(|(rank, input)| (*rank, input.id));
@@ -162,13 +179,14 @@ proptest! {
 fn a_late_row_joins_the_group_that_is_still_open() {
     let join = join(JoinMode::Assemble);
     let mut state = JoinState::new(&join);
-    let mut outputs = Vec::new();
+    let mut outputs = Seen::default();
     let row = |time, id, stream| Input { time, id, stream, key: 7 };
     state.push(&join, arrival(&row(1_000_000, 1, 0), &[7]), &mut |_| panic!("too early"));
     state.advance(&join, EventTime(2_000_000), &mut |_| panic!("too early"));
     let taken = state.push(&join, arrival(&row(1_500_000, 2, 1), &[7]), &mut |_| panic!("too early"));
     assert_eq!(taken, Taken::LateJoined);
-    state.advance(&join, EventTime(5_000_000), &mut |joined| outputs.push(output(&joined)));
+    state.advance(&join, EventTime(5_000_000), &mut |output| outputs.take(output));
+    let outputs = outputs.events;
     assert_eq!(outputs.len(), 1);
     assert_eq!((outputs[0].kind.as_str(), outputs[0].members.clone()), ("Complete", vec![1, 2]));
     let taken = state.push(&join, arrival(&row(1_600_000, 3, 1), &[7]), &mut |_| panic!("nobody asked"));
@@ -179,25 +197,26 @@ fn a_late_row_joins_the_group_that_is_still_open() {
 fn late_updates_go_out_marked() {
     let join = Join { late_updates: true, ..join(JoinMode::Assemble) };
     let mut state = JoinState::new(&join);
-    let mut outputs = Vec::new();
+    let mut outputs = Seen::default();
     state.advance(&join, EventTime(50_000_000), &mut |_| {});
     let late = Input { time: 1_000_000, id: 9, stream: 0, key: 1 };
-    let taken = state.push(&join, arrival(&late, &[1]), &mut |joined| outputs.push(output(&joined)));
+    let taken = state.push(&join, arrival(&late, &[1]), &mut |output| outputs.take(output));
     assert_eq!(taken, Taken::LateJoined);
-    assert_eq!(outputs[0].emission, "Late");
+    assert_eq!(outputs.events[0].emission, "Late");
 }
 
 #[test]
 fn a_full_buffer_completes_the_oldest_and_counts_it() {
     let join = Join { max_bytes: 1_000, ..join(JoinMode::Assemble) };
     let mut state = JoinState::new(&join);
-    let mut outputs = Vec::new();
+    let mut outputs = Seen::default();
     for index in 0..100u8 {
         let input = Input { time: i64::from(index) * 1_000, id: u128::from(index), stream: 0, key: index };
-        state.push(&join, arrival(&input, &[index]), &mut |joined| outputs.push(output(&joined)));
+        state.push(&join, arrival(&input, &[index]), &mut |output| outputs.take(output));
         assert!(state.bytes() <= 1_000);
     }
-    state.advance(&join, EventTime::MAX, &mut |joined| outputs.push(output(&joined)));
+    state.advance(&join, EventTime::MAX, &mut |output| outputs.take(output));
+    let outputs = outputs.events;
     let mut members: Vec<u128> = outputs.iter().flat_map(|output| output.members.clone()).collect();
     members.sort_unstable();
     assert_eq!(members, (0..100).collect::<Vec<u128>>());
