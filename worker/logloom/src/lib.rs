@@ -2,5 +2,7 @@
 //!
 //! `cli/` has one file per command. `local/` is the edge of local mode. The chain itself is [`logloom_chain`].
 
+pub mod bench;
 pub mod cli;
 pub mod local;
+pub mod loghub;

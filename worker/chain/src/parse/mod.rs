@@ -32,4 +32,5 @@ pub mod regexes;
 pub mod schema;
 pub mod suggest;
 pub mod superlog;
+pub mod template;
 pub mod timestamp;

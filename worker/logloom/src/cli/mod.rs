@@ -2,8 +2,10 @@
 //!
 //! Exit codes: 0 done or valid, 1 findings or failed tests, 2 usage or something that cannot be read or written.
 
+mod bench;
 mod completions;
 mod man;
+mod templates;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -24,10 +26,15 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Measure something and write the figures (used by the make targets).
+    #[command(hide = true)]
+    Bench(bench::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print the manual page (roff), or write one page per command.
     Man(man::Arguments),
+    /// Print the template of every line of a log, as CSV.
+    Templates(templates::Arguments),
 }
 
 /// What a command ends with.
@@ -50,6 +57,12 @@ pub enum CommandError {
         /// The system's answer.
         error: std::io::Error,
     },
+    /// Templates cannot be mined.
+    #[error(transparent)]
+    Templates(#[from] templates::TemplatesError),
+    /// Template mining cannot be scored.
+    #[error(transparent)]
+    Score(#[from] crate::bench::templates::ScoreError),
 }
 
 impl CommandError {
@@ -84,8 +97,10 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<Outcome, CommandError> {
     match command {
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
+        Command::Templates(arguments) => templates::run(&arguments),
     }
 }
 

@@ -1,0 +1,6 @@
+//! Benchmarks and scorers: each prints a table for people and writes the same figures as flat JSON.
+
+mod figures;
+pub mod templates;
+
+pub use figures::{Figures, FiguresError};
