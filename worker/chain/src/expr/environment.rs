@@ -3,7 +3,8 @@
 
 use super::Type;
 use super::error::ExprError;
-use crate::row::{ColumnType, RowSchema};
+use crate::parse::schema::{self, Schema};
+use crate::row::{Column, ColumnType, RowSchema};
 use std::sync::Arc;
 
 /// A place in the row that the compiled expression will be given.
@@ -55,6 +56,21 @@ impl EnumNames {
     /// All names, as declared.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// Of several names for one number the one that the schema shows goes first.
+impl From<&schema::EnumNames> for EnumNames {
+    fn from(names: &schema::EnumNames) -> Self {
+        let mut values: Vec<(String, i64)> = names
+            .names()
+            .filter_map(|name| Some((name.to_owned(), i64::from(names.number(name.as_bytes())?))))
+            .collect();
+        values.sort_by_key(|(name, number)| {
+            let shown = i32::try_from(*number).ok().and_then(|number| names.name(number)) == Some(name.as_str());
+            (*number, !shown)
+        });
+        Self { values }
     }
 }
 
@@ -169,6 +185,11 @@ impl<'s> RowEnvironment<'s> {
         Self { parts: vec![Part { qualifier: None, offset: 0, schema }], ..Self::default() }
     }
 
+    /// The columns of a message, with the value names of its enums.
+    pub fn of_message(message: &'s Schema) -> Self {
+        Self::new(message.rows()).with_names_of(0, message)
+    }
+
     /// No columns yet: add them with [`Self::with_part`] and [`Self::with_variable`].
     pub fn empty() -> Self {
         Self::default()
@@ -178,6 +199,22 @@ impl<'s> RowEnvironment<'s> {
     #[must_use]
     pub fn with_part(mut self, qualifier: &str, offset: u16, schema: &'s RowSchema) -> Self {
         self.parts.push(Part { qualifier: Some(qualifier.to_owned()), offset, schema });
+        self
+    }
+
+    /// Adds the columns of a message from cell `offset` on, under `qualifier`, with the value names of
+    /// its enums.
+    #[must_use]
+    pub fn with_message(self, qualifier: &str, offset: u16, message: &'s Schema) -> Self {
+        self.with_part(qualifier, offset, message.rows()).with_names_of(offset, message)
+    }
+
+    fn with_names_of(mut self, offset: u16, message: &Schema) -> Self {
+        for (_, index) in message.rows().columns().iter().zip(0..) {
+            if let (Some(names), Some(cell)) = (message.enum_names(Column(index)), offset.checked_add(index)) {
+                self.names.push((cell, Arc::new(names.as_ref().into())));
+            }
+        }
         self
     }
 

@@ -78,8 +78,20 @@ impl Problem {
         let chars_to = |byte: usize| source.char_indices().take_while(|(at, _)| *at < byte).count();
         let start = chars_to(self.span.start);
         let length = chars_to(self.span.end).saturating_sub(start).max(1);
-        ExprError { column: start + 1, length, message: self.message, remedy: self.remedy }
+        ExprError { column: start + 1, length, message: one_line(&self.message), remedy: one_line(&self.remedy) }
     }
+}
+
+/// Texts of the source can stand in a message; one that breaks the line must not break it there.
+fn one_line(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
 }
 
 /// The names closest to `wanted`, best first, at most three. Names further away than about a third

@@ -104,7 +104,7 @@ pub(super) fn double_to_int(value: f64) -> Result<i64, Fault> {
 /// `uint(double)`: towards zero.
 #[inline]
 pub(super) fn double_to_uint(value: f64) -> Result<u64, Fault> {
-    if value > -1.0 && value < TWO_64 && value >= 0.0 { Ok(value as u64) } else { Err(Fault::Overflow) }
+    if (0.0..TWO_64).contains(&value) { Ok(value as u64) } else { Err(Fault::Overflow) }
 }
 
 /// `int(string)`: an optional minus and decimal digits.

@@ -12,7 +12,7 @@ pub(super) fn parse(source: &str) -> Result<Node, Problem> {
         let message = format!("the expression has {} bytes, at most {MAX_TEXT} are allowed", source.len());
         return Err(Problem::new(Span::new(0, source.len()), message, "split it into several values"));
     }
-    let mut parser = Parser { tokens: tokens(source)?, at: 0, depth: 0, nodes: 0 };
+    let mut parser = Parser { source, tokens: tokens(source)?, at: 0, depth: 0, nodes: 0 };
     if parser.peek() == &Token::End {
         return Err(Problem::new(parser.span(), "the expression is empty", "write a condition or a value"));
     }
@@ -50,14 +50,15 @@ fn too_deep(span: Span) -> Problem {
     Problem::new(span, message, "split it into several values")
 }
 
-struct Parser {
+struct Parser<'s> {
+    source: &'s str,
     tokens: Vec<(Token, Span)>,
     at: usize,
     depth: usize,
     nodes: usize,
 }
 
-impl Parser {
+impl Parser<'_> {
     fn peek(&self) -> &Token {
         self.tokens.get(self.at).map_or(&Token::End, |(token, _)| token)
     }
@@ -90,14 +91,15 @@ impl Parser {
         Err(Problem::new(self.span(), format!("expected `{symbol}`, found {}", self.shown()), remedy))
     }
 
-    /// The next token as a person would say it.
+    /// The next token as it is written, cut where it gets long.
     fn shown(&self) -> String {
-        match self.peek() {
-            Token::Name(name, _) => format!("`{name}`"),
-            Token::Literal(literal) => format!("`{literal}`"),
-            Token::Whole { magnitude, unsigned } => format!("`{magnitude}{}`", if *unsigned { "u" } else { "" }),
-            Token::Symbol(symbol) => format!("`{symbol}`"),
-            Token::End => "the end".to_owned(),
+        const SHOWN: usize = 30;
+        let span = self.span();
+        let text = self.source.get(span.start..span.end).unwrap_or("");
+        match text.char_indices().nth(SHOWN) {
+            _ if text.is_empty() => "the end".to_owned(),
+            Some((at, _)) => format!("`{}...`", text.get(..at).unwrap_or("")),
+            None => format!("`{text}`"),
         }
     }
 
@@ -124,6 +126,7 @@ impl Parser {
     /// What stands behind a whole expression.
     fn trailing(&self) -> Problem {
         let remedy = match self.peek() {
+            _ if self.before_is_name("not") => "write ! for not",
             Token::Name(word, _) => match word.to_ascii_lowercase().as_str() {
                 "and" => "write && for and",
                 "or" => "write || for or",
@@ -137,9 +140,6 @@ impl Parser {
             Token::Symbol("]") => "there is no [ before it",
             Token::Symbol(",") => "join conditions with && or ||",
             Token::Symbol("[") => "values are reached by name: write labels.app, not labels['app']",
-            Token::Symbol(">") if matches!(self.tokens.get(self.at.wrapping_sub(1)), Some((Token::Symbol("<"), _))) => {
-                "write != for unequal"
-            }
             _ => "put an operator between two values",
         };
         Problem::new(self.span(), format!("expected an operator or the end, found {}", self.shown()), remedy)
@@ -277,11 +277,16 @@ impl Parser {
         Problem::new(self.span(), format!("expected a value, found {}", self.shown()), remedy)
     }
 
+    fn token_before(&self) -> Option<&Token> {
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map(|(token, _)| token)
+    }
+
     fn before_is(&self, symbol: &str) -> bool {
-        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|(token, _)| match token {
-            Token::Symbol(found) => *found == symbol,
-            _ => false,
-        })
+        matches!(self.token_before(), Some(Token::Symbol(found)) if *found == symbol)
+    }
+
+    fn before_is_name(&self, word: &str) -> bool {
+        matches!(self.token_before(), Some(Token::Name(found, _)) if found.eq_ignore_ascii_case(word))
     }
 
     fn primary(&mut self) -> Result<Node, Problem> {

@@ -1,11 +1,14 @@
 //! Durations and timestamps, in microseconds: their texts, their ranges, and the calendar.
 
 use super::error::Fault;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
-use jiff::{Timestamp, Zoned};
 use std::fmt::Write;
 
 const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 /// 0001-01-01T00:00:00Z and the last microsecond of the year 9999 (`google.protobuf.Timestamp`).
 const FIRST: i64 = -62_135_596_800 * SECOND;
 const LAST: i64 = 253_402_300_800 * SECOND - 1;
@@ -116,8 +119,33 @@ pub(super) fn parse_timestamp(text: &[u8]) -> Result<i64, Fault> {
     if !is_rfc3339(text.as_bytes()) {
         return Err(Fault::Conversion);
     }
-    let timestamp: Timestamp = text.parse().map_err(|_| Fault::Conversion)?;
-    timestamp_in_range(timestamp.as_microsecond())
+    let zone = text.len() - if text.ends_with(['Z', 'z']) { 1 } else { 6 };
+    let (local, offset) = text.split_at_checked(zone).ok_or(Fault::Conversion)?;
+    let local: DateTime = local.parse().map_err(|_| Fault::Conversion)?;
+    let micros = i64::try_from(local.duration_since(EPOCH).as_micros()).map_err(|_| Fault::Overflow)?;
+    timestamp_in_range(micros - offset_seconds(offset).ok_or(Fault::Conversion)? * SECOND)
+}
+
+/// `Z`, or hours and minutes as `+02:00`.
+fn offset_seconds(text: &str) -> Option<i64> {
+    if text.len() == 1 {
+        return Some(0);
+    }
+    let hours: i64 = text.get(1..3)?.parse().ok()?;
+    let minutes: i64 = text.get(4..6)?.parse().ok()?;
+    let seconds = hours * 3600 + minutes * 60;
+    (hours < 24 && minutes < 60).then_some(if text.starts_with('-') { -seconds } else { seconds })
+}
+
+/// The date and the microsecond of the day of an instant, `offset` seconds east of UTC.
+///
+/// jiff's own instants end some hours before the year 9999 does, so that any offset still fits; this
+/// reaches to its end in UTC.
+fn local_time(micros: i64, offset: i64) -> Result<(Date, i64), Fault> {
+    let since = micros.checked_add(offset * SECOND).ok_or(Fault::Overflow)?;
+    let days = jiff::Span::new().try_days(since.div_euclid(DAY)).map_err(|_| Fault::Overflow)?;
+    let date = EPOCH.date().checked_add(days).map_err(|_| Fault::Overflow)?;
+    Ok((date, since.rem_euclid(DAY)))
 }
 
 /// jiff reads more forms than RFC 3339 has; this is the shape of RFC 3339 (section 5.6).
@@ -143,13 +171,10 @@ fn is_rfc3339(text: &[u8]) -> bool {
 
 /// `string(timestamp)`: RFC 3339 in UTC.
 pub(super) fn write_timestamp(out: &mut impl Write, micros: i64) -> std::fmt::Result {
-    let Ok(instant) = Timestamp::from_microsecond(micros) else {
-        return Err(std::fmt::Error);
-    };
-    let local = Offset::UTC.to_datetime(instant);
-    let (date, time) = (local.date(), local.time());
+    let (date, time) = local_time(micros, 0).map_err(|_| std::fmt::Error)?;
     write!(out, "{:04}-{:02}-{:02}T", date.year(), date.month(), date.day())?;
-    write!(out, "{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())?;
+    let (hours, minutes, seconds) = (time / (3600 * SECOND), time / (60 * SECOND) % 60, time / SECOND % 60);
+    write!(out, "{hours:02}:{minutes:02}:{seconds:02}")?;
     write_fraction(out, micros.rem_euclid(SECOND) as u64)?;
     out.write_str("Z")
 }
@@ -198,19 +223,21 @@ pub(super) enum Field {
 /// `timestamp.get...()` in a zone. Months, days of the month (but for `getDate`), of the week (from
 /// Sunday) and of the year count from 0.
 pub(super) fn calendar(field: Field, micros: i64, zone: &TimeZone) -> Result<i64, Fault> {
-    let instant = Timestamp::from_microsecond(micros).map_err(|_| Fault::Overflow)?;
-    let local: Zoned = instant.to_zoned(zone.clone());
+    // The offset at the very end of the year 9999 is that of the last instant that jiff knows; its
+    // first is long before the year 1.
+    let instant = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
+    let (date, time) = local_time(timestamp_in_range(micros)?, zone.to_offset(instant).seconds().into())?;
     Ok(match field {
-        Field::FullYear => local.year().into(),
-        Field::Month => i64::from(local.month()) - 1,
-        Field::Date => local.day().into(),
-        Field::DayOfMonth => i64::from(local.day()) - 1,
-        Field::DayOfWeek => local.weekday().to_sunday_zero_offset().into(),
-        Field::DayOfYear => i64::from(local.day_of_year()) - 1,
-        Field::Hours => local.hour().into(),
-        Field::Minutes => local.minute().into(),
-        Field::Seconds => local.second().into(),
-        Field::Milliseconds => local.millisecond().into(),
+        Field::FullYear => date.year().into(),
+        Field::Month => i64::from(date.month()) - 1,
+        Field::Date => date.day().into(),
+        Field::DayOfMonth => i64::from(date.day()) - 1,
+        Field::DayOfWeek => date.weekday().to_sunday_zero_offset().into(),
+        Field::DayOfYear => i64::from(date.day_of_year()) - 1,
+        Field::Hours => time / (3600 * SECOND),
+        Field::Minutes => time / (60 * SECOND) % 60,
+        Field::Seconds => time / SECOND % 60,
+        Field::Milliseconds => time / 1_000 % 1_000,
     })
 }
 

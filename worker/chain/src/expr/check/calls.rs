@@ -22,6 +22,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("abs", "write math.abs(x)"),
     ("min", "write math.least(a, b)"),
     ("max", "write math.greatest(a, b)"),
+    ("math.min", "write math.least(a, b)"),
+    ("math.max", "write math.greatest(a, b)"),
     ("float", "write double(x)"),
     ("str", "write string(x)"),
     ("exists", "lists are only allowed behind `in`"),

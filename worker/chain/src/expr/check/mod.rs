@@ -61,9 +61,10 @@ impl Checker<'_> {
             Expr::Literal(literal) => literal_value(span, literal),
             Expr::Path(parts) => {
                 let path = parts.join(".");
-                let found = self.environment.variable(&path);
-                let variable = found.ok_or_else(|| self.unknown_name(span, &path))?;
-                column(span, variable)
+                match self.environment.variable(&path) {
+                    Some(variable) => column(span, variable),
+                    None => return Err(self.unknown_name(span, &path)),
+                }
             }
             Expr::Unary(Unary::Not, operand) => {
                 let operand = self.condition(operand, "`!`")?;
@@ -142,7 +143,13 @@ impl Checker<'_> {
         Ok(Typed { names, ..typed })
     }
 
-    fn unknown_name(&self, span: Span, path: &str) -> Problem {
+    fn unknown_name(&mut self, span: Span, path: &str) -> Problem {
+        if let Some((owner, field)) = path.rsplit_once('.')
+            && let Some(variable) = self.environment.variable(owner)
+        {
+            let message = format!("`{owner}` is {}, it has no field `{field}`", variable.kind.with_article());
+            return Problem::new(span, message, format!("write {owner}"));
+        }
         let names = self.environment.suggestions();
         let is_function = names.iter().any(|name| name.strip_suffix('(') == Some(path));
         let remedy = if is_function {

@@ -58,7 +58,7 @@ impl Checker<'_> {
         let mut checked = Vec::with_capacity(items.len());
         for item in items {
             let typed = self.node(item)?;
-            let (_, typed) = comparable(item.span, Binary::Equal, (needle_node, needle.clone()), (item, typed))?;
+            let (_, typed) = comparable(item.span, Binary::In, (needle_node, needle.clone()), (item, typed))?;
             checked.push(typed);
         }
         Ok(Typed::new(span, Type::Bool, Op::In(Box::new(needle), checked)))
@@ -97,7 +97,7 @@ fn comparable(
     right: (&Node, Typed),
 ) -> Result<(Typed, Typed), Problem> {
     let ((left_node, left), (right_node, right)) = (left, right);
-    let equality = matches!(operator, Binary::Equal | Binary::NotEqual);
+    let equality = matches!(operator, Binary::Equal | Binary::NotEqual | Binary::In);
     match (left.kind, right.kind) {
         (Type::Null, Type::Null) if equality => Ok((left, right)),
         (Type::Null, other) | (other, Type::Null) if other != Type::Null => {
@@ -155,8 +155,9 @@ fn refused(span: Span, operator: Binary, left: (&Node, Type), right: (&Node, Typ
 }
 
 fn refusal_remedy(operator: Binary, left: (&Node, Type), right: (&Node, Type)) -> String {
-    use Type::{Duration, Float, Int, String, Timestamp, Uint};
+    use Type::{Bool, Duration, Float, Int, Null, String, Timestamp, Uint};
     let (text, other) = if left.1 == String { (left.0, right) } else { (right.0, left) };
+    let arithmetic = operator.strength() > Binary::Equal.strength();
     match (left.1, right.1) {
         (Int, Uint) | (Uint, Int) => {
             let uint = if left.1 == Uint { left.0 } else { right.0 };
@@ -166,19 +167,30 @@ fn refusal_remedy(operator: Binary, left: (&Node, Type), right: (&Node, Type)) -
             "`%` is for whole numbers: write int(x) % y".to_owned()
         }
         (String, _) | (_, String) if operator == Binary::Add => format!("write string({})", other.0),
+        (String, _) | (_, String) if arithmetic => format!("write double({text}), or int({text})"),
         (String, found) | (found, String) => unquoted(text, other.0, found),
+        (Timestamp, Timestamp) => "two instants are subtracted; an instant and a duration are added".to_owned(),
+        (Duration, _) | (_, Duration) if arithmetic => {
+            "durations are added and subtracted, also with an instant; for a number take x.getSeconds()".to_owned()
+        }
         (Duration, Int | Uint | Float) | (Int | Uint | Float, Duration) => {
             "write the time span as a duration, for example duration('90s')".to_owned()
         }
         (Timestamp, _) | (_, Timestamp) => "write an instant as timestamp('2024-03-01T12:00:00Z')".to_owned(),
+        (Bool, _) | (_, Bool) if arithmetic => "for a number write x ? 1 : 0".to_owned(),
+        (Bool, _) | (_, Bool) => "a bool is compared with true and false".to_owned(),
+        (Null, Null) => "null is only compared with == and !=".to_owned(),
         _ => "convert one side".to_owned(),
     }
 }
 
-/// For a text beside a number or a bool: without quotes if it reads as one, else the other as text.
+/// For a text beside something else: a literal is written in the type of the other side, or else the
+/// other side as a text.
 fn unquoted(text: &Node, other: &Node, found: Type) -> String {
-    let literal = match &text.expr {
-        Expr::Literal(super::super::ast::Literal::String(literal)) => literal.as_str(),
+    use super::super::ast::Literal;
+    let literal = match (&text.expr, &other.expr) {
+        (Expr::Literal(Literal::String(literal)), _) => literal.as_str(),
+        (_, Expr::Literal(_)) if found != Type::Bytes => return format!("write '{other}' in quotes"),
         _ => return format!("write string({other})"),
     };
     match found {

@@ -83,7 +83,7 @@ impl Emitter {
     /// `needle in [items]`. As a list is built before it is searched, an item without a value is an
     /// error even when another item is equal.
     fn contained(&mut self, needle: Typed, items: Vec<Typed>) -> Run<bool> {
-        let ints: Option<Vec<i64>> = items.iter().map(|item| int_item(item)).collect();
+        let ints: Option<Vec<i64>> = items.iter().map(int_item).collect();
         if let (Type::Int | Type::Enum | Type::Duration | Type::Timestamp, Some(ints)) = (needle.kind, ints) {
             return over(self.int(needle), move |value| Ok(ints.contains(&value))).run();
         }
