@@ -2,7 +2,7 @@
 //!
 //! `program` gives them all again; the rooms behind `parse` need nothing else.
 
-use crate::expr::Compiled;
+use crate::expr::{Compiled, EnumNames, Type};
 use crate::row::Column;
 use crate::time::Span;
 use std::collections::BTreeMap;
@@ -120,6 +120,9 @@ pub struct Observation {
     pub dimensions: Vec<Option<Column>>,
     /// Per entry of `Program::metrics`: how the row feeds it, if it does.
     pub metrics: Vec<Option<MetricInput>>,
+    /// Per entry of `Program::dimensions`: the names of the values where the column is an enum; may be
+    /// shorter than the list of dimensions.
+    pub names: Vec<Option<Arc<EnumNames>>>,
 }
 
 /// How a row feeds a metric.
@@ -268,6 +271,30 @@ pub enum Aggregate {
     Derived(MetricIndex),
 }
 
+impl WindowInput {
+    /// The type of the cell that it becomes: what an environment declares for it. Whole numbers are counts; a mean of
+    /// counts is not whole.
+    pub fn kind(&self) -> Type {
+        match self {
+            Self::Dimension(_) => Type::String,
+            Self::Aggregate { of: Reference::Usual, .. } => Type::Float,
+            Self::Aggregate { value, .. } => value.kind(),
+            Self::RegimeShifted(_) | Self::Anomalous(_) => Type::Bool,
+            Self::RegimeDistance(_) | Self::BaselineRatio(_) => Type::Float,
+        }
+    }
+}
+
+impl Aggregate {
+    /// The type of its value.
+    pub fn kind(&self) -> Type {
+        match self {
+            Self::Count | Self::MetricCount(_) | Self::Distinct(_) => Type::Int,
+            _ => Type::Float,
+        }
+    }
+}
+
 /// A regime shift detector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regime {
@@ -350,8 +377,10 @@ pub struct AlertRule {
     /// Rules (indices into `Program::alerts`) that silence this one while they fire for a scope
     /// that agrees in all dimensions both have.
     pub inhibited_by: Vec<u16>,
-    /// Text for people.
+    /// Text for people, with a `{…}` for each of `summary_values`.
     pub summary: String,
+    /// What stands for the `{…}` of the summary, in order.
+    pub summary_values: Vec<WindowExpression>,
     /// Where to read on.
     pub runbook: String,
     /// Labels that go along.
@@ -365,6 +394,8 @@ pub enum Severity {
     Info,
     /// Look in working hours.
     Warning,
+    /// Look soon.
+    Critical,
     /// Wakes a person.
     Page,
 }

@@ -16,12 +16,14 @@
 //! | [`value`] | what is counted of a scope in a span of time |
 //! | [`plan`] | what of a program the panes need |
 //! | [`pane`] | the open panes of a correlate task |
+//! | `observe` | from a typed row to dimensions and measures |
 //! | [`records`] | what travels on the panes link |
 //!
 //! Nothing here may depend on the order of arrival of events within the watermark, on the order of a hash table,
 //! or on the memory in use. Every bound is a number of things that the fold has counted (rules R7, R18).
 
 mod columns;
+mod observe;
 pub mod pane;
 mod pane_state;
 pub mod plan;
@@ -29,6 +31,7 @@ pub mod records;
 pub mod scope;
 pub mod value;
 
+pub use observe::row_key;
 pub use pane::{Observed, PaneCounts, PaneTable, Placed};
 pub use plan::{PanePlan, PaneSettings};
 pub use records::PaneSink;

@@ -71,7 +71,8 @@ pub struct PaneCounts {
     pub late: u64,
     /// Rows that no window took.
     pub too_late: u64,
-    /// Per window: rows that came too late for it.
+    /// Per window: rows that came too late for it, by this task's watermark. (Analyze lags behind a little, and may
+    /// still take them.)
     pub late_for: Vec<u64>,
     /// Rows without the dimensions of any level.
     pub unscoped: u64,
@@ -405,17 +406,16 @@ impl State {
     }
 
     fn flush(&mut self, plan: &PanePlan, watermark: EventTime, sink: &mut dyn PaneSink) {
-        let passed = (self.watermark > EventTime::MIN).then_some(self.watermark);
-        self.send_samples(plan, passed, sink);
+        self.send_samples(plan, sink);
         let watermark = watermark.max(self.watermark);
         let due = self.open.partition_point(|pane| pane.start + plan.pane <= watermark);
         for _ in 0..due {
-            self.send_first(plan, passed, sink);
+            self.send_first(plan, sink);
         }
         let bound = plan.live_scopes.saturating_mul(ENTRIES_PER_SCOPE).max(ENTRIES_MIN);
         while self.open.iter().map(|pane| pane.scopes.len()).sum::<usize>() > bound {
             self.counts.early += 1;
-            self.send_first(plan, passed, sink);
+            self.send_first(plan, sink);
         }
         self.send_coarsened(watermark, sink);
         self.recent = 0;
@@ -428,15 +428,13 @@ impl State {
     }
 
     /// Sends the oldest open pane.
-    fn send_first(&mut self, plan: &PanePlan, passed: Option<EventTime>, sink: &mut dyn PaneSink) {
+    fn send_first(&mut self, plan: &PanePlan, sink: &mut dyn PaneSink) {
         let mut pane = self.open.remove(0);
         for level in &plan.feeders {
             self.roll_up(plan, &mut pane, *level);
         }
-        // Only a pane that had left before can hold late rows.
-        let passed = passed.filter(|passed| pane.start + plan.pane <= *passed);
-        self.send_scopes(plan, &pane, passed, sink);
-        self.send_copies(plan, &pane, passed, sink);
+        self.send_scopes(plan, &pane, sink);
+        self.send_copies(plan, &pane, sink);
         for scope in &pane.scopes {
             pane.slot_of[*scope as usize] = NONE;
             let live = &mut self.live[*scope as usize];
@@ -490,7 +488,7 @@ impl State {
         self.scopes.order().iter().filter(in_pane).copied().collect()
     }
 
-    fn send_scopes(&mut self, plan: &PanePlan, pane: &Pane, passed: Option<EventTime>, sink: &mut dyn PaneSink) {
+    fn send_scopes(&mut self, plan: &PanePlan, pane: &Pane, sink: &mut dyn PaneSink) {
         let mut value = Writer::new();
         for scope in self.in_order(pane) {
             let scope = ScopeId(scope);
@@ -498,7 +496,7 @@ impl State {
             value.clear();
             pane.columns.save(pane.slot_of[scope.index()] as usize, &mut value);
             let batch = &mut self.batches[partition as usize];
-            batch.entry(pane.start, self.scopes.key(scope), panes_header(pane.start, passed)).bytes(value.as_slice());
+            batch.entry(pane.start, self.scopes.key(scope), panes_header(pane.start)).bytes(value.as_slice());
             if batch.is_full() {
                 batch.send(partition, sink);
             }
@@ -507,7 +505,7 @@ impl State {
     }
 
     /// Sends the panes of parents to the partitions of their children, where asked for.
-    fn send_copies(&mut self, plan: &PanePlan, pane: &Pane, passed: Option<EventTime>, sink: &mut dyn PaneSink) {
+    fn send_copies(&mut self, plan: &PanePlan, pane: &Pane, sink: &mut dyn PaneSink) {
         let mut value = Writer::new();
         let mut key = Vec::new();
         for child in &plan.copies {
@@ -523,7 +521,7 @@ impl State {
                 value.clear();
                 pane.columns.save(pane.slot_of[scope.index()] as usize, &mut value);
                 let batch = &mut self.batches[partition as usize];
-                batch.entry(pane.start, &key, panes_header(pane.start, passed)).bytes(value.as_slice());
+                batch.entry(pane.start, &key, panes_header(pane.start)).bytes(value.as_slice());
                 if batch.is_full() {
                     batch.send(partition, sink);
                 }
@@ -539,7 +537,7 @@ impl State {
     }
 
     /// Sends the raw events of this step in (scope, time, id) order.
-    fn send_samples(&mut self, plan: &PanePlan, passed: Option<EventTime>, sink: &mut dyn PaneSink) {
+    fn send_samples(&mut self, plan: &PanePlan, sink: &mut dyn PaneSink) {
         let mut samples = std::mem::take(&mut self.samples);
         let bytes = self.sample_bytes.as_slice();
         let order = |left: &Pending, right: &Pending| -> Ordering {
@@ -550,7 +548,7 @@ impl State {
         for sample in &samples {
             let partition = plan.partition(sample.cohort);
             let batch = &mut self.batches[partition as usize];
-            let out = batch.entry(sample.time, &bytes[sample.key.clone()], samples_header(passed));
+            let out = batch.entry(sample.time, &bytes[sample.key.clone()], samples_header);
             out.raw(&bytes[sample.body.clone()]);
             if batch.is_full() {
                 batch.send(partition, sink);

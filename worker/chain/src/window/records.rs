@@ -1,16 +1,14 @@
 //! What travels on the panes link, and on the way back from analyze to correlate.
 //!
 //! ```text
-//!  Panes      = 1, start, passed?, { key, value }*               many scopes of one pane start
-//!  Samples    = 2, passed?, { key, { time, id, measures }* }*    raw events for session and count windows
+//!  Panes      = 1, start, { key, value }*               many scopes of one pane start
+//!  Samples    = 2, { key, time, id, measures }*         raw events for session and count windows
 //!  Template   = 3, source, template, first seen, source started, text
 //!  Coarsened  = 4, level, time, rows
 //! ```
 //!
 //! Keys come in ascending order and share their beginnings ([`Keys`]); a record is at most a little larger than
-//! [`RECORD_BYTES`], unless one entry is. `passed` is there for late rows: correlate's watermark when it took
-//! them. A window whose end and lateness lie below it does not take them; so lateness is judged once, by the fold
-//! of correlate. Everything is canonical.
+//! [`RECORD_BYTES`], unless one entry is. Everything is canonical.
 
 use super::value::{Kept, Layout, Measure, Presence, save_presence};
 use crate::compile::shape::LevelIndex;
@@ -118,19 +116,15 @@ impl Batch {
     }
 }
 
-pub(super) fn panes_header(start: EventTime, passed: Option<EventTime>) -> impl FnOnce(&mut Writer) {
+pub(super) fn panes_header(start: EventTime) -> impl FnOnce(&mut Writer) {
     move |out| {
         out.u8(PANES);
         save_time(start, out);
-        out.option(passed, |out, passed| save_time(passed, out));
     }
 }
 
-pub(super) fn samples_header(passed: Option<EventTime>) -> impl FnOnce(&mut Writer) {
-    move |out| {
-        out.u8(SAMPLES);
-        out.option(passed, |out, passed| save_time(passed, out));
-    }
+pub(super) fn samples_header(out: &mut Writer) {
+    out.u8(SAMPLES);
 }
 
 /// One event for session and count windows.
@@ -257,13 +251,9 @@ impl<'a> Record<'a> {
         let record = match tag {
             PANES => {
                 let start = load_time(&mut input)?;
-                let passed = input.option(load_time)?;
-                return Ok(Self::Panes(Panes { start, passed, input }));
+                return Ok(Self::Panes(Panes { start, input }));
             }
-            SAMPLES => {
-                let passed = input.option(load_time)?;
-                return Ok(Self::Samples(Samples { passed, input }));
-            }
+            SAMPLES => return Ok(Self::Samples(Samples { input })),
             TEMPLATE => {
                 let source = input.varint()?;
                 let source = u16::try_from(source).map_err(|_| input.invalid("source", source))?;
@@ -292,8 +282,6 @@ impl<'a> Record<'a> {
 pub struct Panes<'a> {
     /// Where they begin.
     pub start: EventTime,
-    /// For late rows: correlate's watermark when it took them.
-    pub passed: Option<EventTime>,
     input: Reader<'a>,
 }
 
@@ -316,8 +304,6 @@ impl<'a> Panes<'a> {
 /// Raw events.
 #[derive(Debug, Clone)]
 pub struct Samples<'a> {
-    /// For late rows: correlate's watermark when it took them.
-    pub passed: Option<EventTime>,
     input: Reader<'a>,
 }
 

@@ -55,6 +55,12 @@ impl Layout {
         &self.kept
     }
 
+    /// Places and the metrics that are kept there.
+    pub fn metrics(&self) -> impl Iterator<Item = (usize, MetricIndex)> {
+        let kept = self.place.iter().enumerate().filter_map(|(metric, place)| Some((usize::from((*place)?), metric)));
+        kept.map(|(place, metric)| (place, MetricIndex(metric as u16)))
+    }
+
     /// Where a metric is kept.
     #[inline]
     pub fn place(&self, metric: MetricIndex) -> Option<usize> {

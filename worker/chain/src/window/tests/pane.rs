@@ -18,13 +18,12 @@ struct Collector<'a> {
     plan: &'a PanePlan,
     sums: Sums,
     copies: Sums,
-    late: u64,
     coarsened: u64,
 }
 
 impl<'a> Collector<'a> {
     fn new(plan: &'a PanePlan) -> Self {
-        Self { plan, sums: Sums::new(), copies: Sums::new(), late: 0, coarsened: 0 }
+        Self { plan, sums: Sums::new(), copies: Sums::new(), coarsened: 0 }
     }
 
     fn take(&mut self, partition: u32, bytes: &[u8]) {
@@ -37,7 +36,6 @@ impl<'a> Collector<'a> {
             other => panic!("{other:?}"),
         };
         let (plan, start) = (self.plan, panes.start);
-        self.late += u64::from(panes.passed.is_some());
         let mut last = Vec::new();
         let (sums, copies) = (&mut self.sums, &mut self.copies);
         let read = panes.for_each(|key, value| {
@@ -206,7 +204,7 @@ fn a_row_is_late_behind_its_pane_and_too_late_behind_every_window() {
 }
 
 #[test]
-fn a_late_pane_says_what_had_passed_when_it_was_taken() {
+fn late_rows_leave_in_the_step_that_takes_them() {
     let (levels, metrics) = (vec![level(&[0], None)], metrics());
     let windows = [window("m1", WindowKind::Tumbling { size: Span(100) }, 500, 1)];
     let plan = Arc::new(PanePlan::new(settings(&levels, &metrics, &windows, 100)));
@@ -215,11 +213,11 @@ fn a_late_pane_says_what_had_passed_when_it_was_taken() {
     event(90, [Some("a"), None, None]).observe(|row| table.observe(row));
     event(290, [Some("a"), None, None]).observe(|row| table.observe(row));
     let mut sent = Vec::new();
-    table.flush(EventTime(300), &mut |_, _: EventTime, bytes: &[u8]| {
+    table.flush(EventTime(250), &mut |_, _: EventTime, bytes: &[u8]| {
         let Ok(Record::Panes(panes)) = Record::read(bytes) else { panic!("not panes") };
-        sent.push((panes.start, panes.passed));
+        sent.push(panes.start);
     });
-    assert_eq!(sent, [(EventTime(0), Some(EventTime(250))), (EventTime(200), None)]);
+    assert_eq!(sent, [EventTime(0)]);
 }
 
 #[test]
@@ -308,4 +306,63 @@ fn raw_events_leave_in_the_step_that_takes_them_in_order() {
     assert_eq!(times, [(0, 5), (0, 10), (0, 20), (0, 30), (1, 10), (1, 20), (1, 30)]);
     assert!(got.iter().all(|(_, _, measures)| *measures == [Measure::Number(1.0), Measure::None, Measure::None]));
     assert_eq!(table.live_scopes(), 0, "raw events need no memory between steps");
+}
+
+mod rows {
+    use super::super::world::{level, metrics, settings, window};
+    use super::*;
+    use crate::compile::shape::{MetricInput, Observation};
+    use crate::expr::{EnumNames, RowEnvironment, Wanted, compile};
+    use crate::row::{Cell, Column, ColumnInfo, ColumnType, RowSchema};
+    use crate::window::row_key;
+
+    fn observation() -> Observation {
+        let column = |name: &str, kind| ColumnInfo { name: name.to_owned(), kind };
+        let schema = RowSchema::new(vec![
+            column("service", ColumnType::String),
+            column("status", ColumnType::Int),
+            column("level", ColumnType::Enum),
+            column("ms", ColumnType::Float),
+            column("user", ColumnType::String),
+        ]);
+        let expression = |text: &str, wanted| compile(text, &mut RowEnvironment::new(&schema), wanted).unwrap();
+        let names = EnumNames::new([("INFO".to_owned(), 1), ("ERROR".to_owned(), 2)]);
+        Observation {
+            dimensions: vec![Some(Column(0)), Some(Column(1)), Some(Column(2)), None],
+            metrics: vec![
+                Some(MetricInput::Column(Column(3))),
+                Some(MetricInput::CountWhere(expression("status >= 500", Wanted::Bool))),
+                None,
+                Some(MetricInput::Distinct(expression("user", Wanted::Any))),
+            ],
+            names: vec![None, None, Some(Arc::new(names))],
+        }
+    }
+
+    #[test]
+    fn a_row_gives_text_dimensions_and_measures() {
+        let levels = vec![level(&[0], None), level(&[0, 1, 2], Some(0)), level(&[3], None)];
+        let metrics = metrics();
+        let windows = [window("m1", WindowKind::Tumbling { size: Span(100) }, 0, 3)];
+        let plan = Arc::new(PanePlan::new(settings(&levels, &metrics, &windows, 100)));
+        let mut table = PaneTable::new(Arc::clone(&plan));
+        let observation = observation();
+        let row = [Cell::Bytes(b"cart"), Cell::Int(503), Cell::Int(2), Cell::Float(12.5), Cell::Bytes(b"ann")];
+        assert_eq!(table.observe_row(EventTime(5), Id(1), &observation, &row), Placed::OnTime);
+        let quiet = [Cell::Bytes(b"cart"), Cell::Int(200), Cell::Int(7), Cell::Null, Cell::Null];
+        table.observe_row(EventTime(6), Id(2), &observation, &quiet);
+        let mut collector = Collector::new(&plan);
+        table.flush(EventTime::MAX, &mut |partition, _: EventTime, bytes: &[u8]| collector.take(partition, bytes));
+        let text = |key: &[u8]| values(key).map(|v| String::from_utf8_lossy(&v).into_owned()).collect::<Vec<_>>().join("/");
+        let scopes: Vec<String> = collector.sums.keys().map(|(_, key)| text(key)).collect();
+        assert_eq!(scopes, ["cart", "cart/200/7", "cart/503/ERROR"]);
+        let mut expected = Value::new(plan.layout());
+        let ann = Measure::Member(crate::id::hash64(b"ann"));
+        expected.add([Measure::Number(12.5), Measure::Event, ann]);
+        expected.add([Measure::None; 3]);
+        assert_eq!(collector.sums.values().next(), Some(&expected));
+        let key = row_key(LevelIndex(1), &levels, &observation, &row).unwrap();
+        assert_eq!(Some(&key), collector.sums.keys().map(|(_, key)| key).find(|key| text(key) == "cart/503/ERROR"));
+        assert_eq!(row_key(LevelIndex(2), &levels, &observation, &row), None);
+    }
 }
