@@ -13,7 +13,8 @@
 
 use crate::log::frame::Control;
 use crate::log::position::{Offset, Position, Upstream};
-use crate::log::receive::Cursor;
+use crate::log::receive::{Cursor, Receiver};
+use crate::log::rules::Rules;
 use crate::wire::{Reader, WireError, Writer};
 
 /// Where a log stands in a change of generation: fold state of its receiver.
@@ -204,6 +205,21 @@ impl Phase {
             other => Err(input.invalid("phase", u64::from(other))),
         }
     }
+}
+
+/// The state with which an unchanged stage starts in the new generation (R22.5), from the state of its final
+/// checkpoint: the same, with the receiver at the start of new logs ([`Receiver::carried`]). A stage's state begins
+/// with its receiver.
+///
+/// # Errors
+/// [`WireError`] when the bytes do not begin with a receiver.
+pub fn carried_state(state: &[u8]) -> Result<Vec<u8>, WireError> {
+    let mut input = Reader::new(state);
+    let receiver = Receiver::load(&mut input, Rules::ALL)?;
+    let mut out = Writer::new();
+    receiver.carried().save(&mut out);
+    out.raw(input.rest());
+    Ok(out.into_vec())
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ struct Sent {
 
 #[derive(Debug, Clone)]
 struct Outlet {
+    upstream: Upstream,
     /// Encoded pending records from `start` on, each relative to the one before it, the first to `base`.
     pending: Writer,
     start: usize,
@@ -102,7 +103,6 @@ struct Outlet {
 /// What a task's steps emit into: one outlet per partition of each link that it feeds.
 #[derive(Debug, Clone)]
 pub struct Outputs {
-    upstream: Upstream,
     outlets: Vec<Outlet>,
     links: Vec<(LinkSpec, u16)>,
     fate_outlets: Range<u16>,
@@ -139,7 +139,6 @@ impl Outputs {
         rules: Rules,
     ) -> Self {
         let mut outputs = Self {
-            upstream,
             outlets: Vec::new(),
             links: Vec::new(),
             fate_outlets: 0..0,
@@ -154,7 +153,7 @@ impl Outputs {
         for link in links {
             let first = outputs.outlets.len() as u16;
             for _ in 0..link.partitions {
-                outputs.outlets.push(Outlet::new(sent, link.provisionals));
+                outputs.outlets.push(Outlet::new(upstream, sent, link.provisionals));
             }
             if link.fates {
                 outputs.fate_outlets = first..first + link.partitions;
@@ -162,6 +161,17 @@ impl Outputs {
             outputs.links.push((link.clone(), first));
         }
         outputs
+    }
+
+    /// On the link with this index the task sends under another number than its own (a feedback link, which ends in a
+    /// log that has other senders).
+    #[must_use]
+    pub fn sending_as(mut self, link: usize, upstream: Upstream) -> Self {
+        let (spec, first) = &self.links[link];
+        for index in *first..first + spec.partitions {
+            self.outlets[usize::from(index)].upstream = upstream;
+        }
+        self
     }
 
     /// The outlet of a partition of the link with this index in the list of links; a partition beyond the link is
@@ -318,7 +328,7 @@ impl Outputs {
         let here = Position::at(self.position);
         let max_bytes = if self.rules.has(Rule::BoundedFrames) { max_bytes } else { usize::MAX };
         let claim = self.claim_for(&self.outlets[usize::from(outlet.0)]);
-        let (upstream, mark, rules) = (self.upstream, self.mark, self.rules);
+        let (mark, rules) = (self.mark, self.rules);
         let outlet = &mut self.outlets[usize::from(outlet.0)];
         outlet.reliant = None;
         let claim_bytes = claim.as_ref().map_or(0, OwnedClaim::encoded_bound);
@@ -331,7 +341,7 @@ impl Outputs {
         } else {
             Position::at(part.last.offset.next())
         };
-        let header = Header { upstream, from: outlet.sent, to, mark };
+        let header = Header { upstream: outlet.upstream, from: outlet.sent, to, mark };
         let bytes = outlet.encode(header, claim.as_ref(), &part);
         outlet.sent = if rules.has(Rule::SubPositions) { to } else { Position::at(part.to.offset) };
         outlet.sent_mark = mark;
@@ -391,8 +401,9 @@ struct Part {
 }
 
 impl Outlet {
-    fn new(sent: Position, relies: bool) -> Self {
+    fn new(upstream: Upstream, sent: Position, relies: bool) -> Self {
         Self {
+            upstream,
             pending: Writer::new(),
             start: 0,
             count: 0,

@@ -38,3 +38,15 @@ fn frozen_vectors_and_cuts_round_trip() {
     assert_eq!(Cut::from_pairs(cut.pairs().to_vec()), Some(cut));
     assert_eq!(Cut::from_pairs(vec![(V, Offset(1)), (U, Offset(1))]), None);
 }
+
+/// R22.5: the rest of the state is carried byte for byte.
+#[test]
+fn a_state_is_carried_behind_its_receiver() {
+    let mut out = Writer::new();
+    let receiver = Receiver::new([(U, true), (V, true)], Rules::ALL);
+    receiver.save(&mut out);
+    let length = out.len();
+    out.raw(b"windows");
+    assert_eq!(carried_state(out.as_slice()), Ok(out.as_slice().to_vec()));
+    assert!(carried_state(&out.as_slice()[..length - 1]).is_err());
+}

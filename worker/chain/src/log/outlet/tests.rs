@@ -173,6 +173,15 @@ fn a_resend_repeats_everything_from_the_first_unacknowledged_frame() {
 }
 
 #[test]
+fn a_feedback_link_has_a_number_of_its_own() {
+    let mut out = sender(&links(), Rules::ALL).sending_as(1, Upstream(9));
+    step(&mut out, 0, 5, 1);
+    let upstream = |cut: CutFrame| cut.bytes.decode().unwrap().upstream();
+    assert_eq!(upstream(out.cut(OutletIndex(1), BIG)), U);
+    assert_eq!(upstream(out.cut(OutletIndex(2), BIG)), Upstream(9));
+}
+
+#[test]
 fn due_tells_records_from_marks_from_nothing() {
     let mut out = sender(&links(), Rules::ALL);
     assert_eq!(out.due(ONE), Due::Nothing);
