@@ -27,6 +27,7 @@ pub mod convert;
 pub mod decode;
 pub mod fields;
 pub mod multiline;
+pub mod program;
 pub mod redact;
 pub mod regexes;
 pub mod schema;

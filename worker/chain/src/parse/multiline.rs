@@ -19,7 +19,7 @@
 use super::regexes;
 use super::superlog::cut;
 use crate::row::{Cell, Column, RowBuf};
-use crate::time::{EventTime, Span};
+use crate::time::Span;
 use crate::wire::{Reader, Snapshot, WireError, Writer};
 use logloom_crds::manifest::Multiline as MultilineSpec;
 use regex::bytes::Regex;
@@ -31,7 +31,7 @@ use super::schema::{RowError, Schema};
 pub struct Bounds {
     /// Most lines, the start line included.
     pub max_lines: u32,
-    /// Most bytes of the column that lines are appended to.
+    /// Most bytes of the event: of its encoded row, and of what is appended.
     pub max_bytes: u64,
     /// How long, in event time, an assembly stays open for more lines: T of rule R6.
     pub max_wait: Span,
@@ -82,15 +82,12 @@ impl Multiline {
 /// An event that may still get lines. Pure: it is pushed and closed at points that the log gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assembly {
-    start: EventTime,
     /// The start line's row, encoded.
     row: Vec<u8>,
     /// What is to be appended, with a line end before each line.
     text: Vec<u8>,
     /// Lines taken, the start line included.
     lines: u32,
-    /// Bytes that the column had room for when the assembly was opened, minus what was appended.
-    room: u64,
     overflow: Overflow,
 }
 
@@ -114,47 +111,15 @@ pub enum Pushed {
     Refused,
 }
 
-/// A closed assembly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Assembled {
-    /// Time of the start line.
-    pub time: EventTime,
-    /// Lines in the event, the start line included.
-    pub lines: u32,
-    /// What is missing.
-    pub overflow: Overflow,
-}
-
 impl Assembly {
     /// Opens an assembly with the encoded row of a start line.
-    ///
-    /// # Errors
-    /// [`RowError`] when the bytes are no row of the schema.
-    pub fn open(
-        multiline: &Multiline,
-        schema: &Schema,
-        start: EventTime,
-        encoded: &[u8],
-    ) -> Result<Self, RowError> {
-        let mut row = RowBuf::new();
-        schema.decode(encoded, &mut row)?;
-        let used = row
-            .get(multiline.column.index())
-            .and_then(Cell::as_bytes)
-            .map_or(0, <[u8]>::len);
-        Ok(Self {
-            start,
+    pub fn start(encoded: &[u8]) -> Self {
+        Self {
             row: encoded.to_vec(),
             text: Vec::new(),
             lines: 1,
-            room: multiline.bounds.max_bytes.saturating_sub(used as u64),
             overflow: Overflow::default(),
-        })
-    }
-
-    /// Time of the start line.
-    pub fn start(&self) -> EventTime {
-        self.start
+        }
     }
 
     /// Bytes held, for the task's logical bound.
@@ -162,90 +127,79 @@ impl Assembly {
         self.row.len() + self.text.len()
     }
 
-    /// Appends a continuation line.
-    pub fn push(&mut self, bounds: Bounds, line: &[u8]) -> Pushed {
-        let length = line.len() as u64;
-        if self.lines >= bounds.max_lines || self.room == 0 {
-            self.overflow.lines += 1;
-            self.overflow.bytes += length;
-            return Pushed::Refused;
-        }
+    /// The start line's row, encoded.
+    pub fn start_row(&self) -> &[u8] {
+        &self.row
+    }
+
+    /// Lines in the event, the start line included.
+    pub fn lines(&self) -> u32 {
+        self.lines
+    }
+
+    /// What is missing in the event.
+    pub fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    /// Appends a continuation line. Once something did not fit, nothing more is taken: what followed a cut would not
+    /// follow it in the log.
+    pub fn push(&mut self, multiline: &Multiline, line: &[u8]) -> Pushed {
+        let bounds = multiline.bounds;
+        let room = bounds.max_bytes.saturating_sub(self.held_bytes() as u64);
+        let full = self.overflow.lines > 0 || self.lines >= bounds.max_lines || room == 0;
         // One byte of room is the line end.
-        let room = usize::try_from(self.room - 1).unwrap_or(usize::MAX);
-        let kept = if line.len() > room {
-            cut(line, room)
-        } else {
-            line
-        };
-        self.text.push(b'\n');
-        self.text.extend_from_slice(kept);
-        self.lines += 1;
-        self.room -= 1 + kept.len() as u64;
-        if kept.len() == line.len() {
+        let room = usize::try_from(room.saturating_sub(1)).unwrap_or(usize::MAX);
+        let kept = if full { &[] } else { cut(line, room) };
+        if !full {
+            self.text.push(b'\n');
+            self.text.extend_from_slice(kept);
+            self.lines += 1;
+        }
+        if !full && kept.len() == line.len() {
             return Pushed::Whole;
         }
-        // What follows a cut would not follow it in the log.
-        self.room = 0;
         self.overflow.lines += 1;
-        self.overflow.bytes += length - kept.len() as u64;
-        Pushed::Cut
+        self.overflow.bytes += (line.len() - kept.len()) as u64;
+        if full { Pushed::Refused } else { Pushed::Cut }
     }
 
-    /// True when the watermark says that no more lines are waited for (rule R6).
-    pub fn is_over(&self, bounds: Bounds, watermark: EventTime) -> bool {
-        watermark >= self.start.plus(bounds.max_wait)
-    }
-
-    /// Closes the assembly: appends its row, with the text in its column, to `out`.
+    /// Closes the assembly: the row with the text behind that of its column, encoded.
     ///
     /// # Errors
     /// [`RowError`] when it holds no row of this schema.
-    pub fn close(
-        &self,
-        multiline: &Multiline,
-        schema: &Schema,
-        out: &mut Vec<u8>,
-    ) -> Result<Assembled, RowError> {
-        let assembled = Assembled {
-            time: self.start,
-            lines: self.lines,
-            overflow: self.overflow,
-        };
+    pub fn close(&self, column: Column, schema: &Schema) -> Result<Vec<u8>, RowError> {
         if self.text.is_empty() {
-            out.extend_from_slice(&self.row);
-            return Ok(assembled);
+            return Ok(self.row.clone());
         }
         let mut text = Vec::new();
         let mut row = RowBuf::new();
         schema.decode(&self.row, &mut row)?;
-        if let Some(cell) = row.get_mut(multiline.column.index()) {
+        if let Some(cell) = row.get_mut(column.index()) {
             text.extend_from_slice(cell.as_bytes().unwrap_or_default());
             text.extend_from_slice(&self.text);
             *cell = Cell::Bytes(&text);
         }
-        schema.encode(&row, out);
-        Ok(assembled)
+        let mut encoded = Vec::with_capacity(self.held_bytes() + 8);
+        schema.encode(&row, &mut encoded);
+        Ok(encoded)
     }
 }
 
 impl Snapshot for Assembly {
     fn save(&self, out: &mut Writer) {
-        out.signed(self.start.0);
         out.bytes(&self.row);
         out.bytes(&self.text);
         out.varint(u64::from(self.lines));
-        out.varint(self.room);
         out.varint(self.overflow.lines);
         out.varint(self.overflow.bytes);
     }
 
     fn load(input: &mut Reader<'_>) -> Result<Self, WireError> {
         Ok(Self {
-            start: EventTime(input.signed()?),
             row: input.bytes()?.to_vec(),
             text: input.bytes()?.to_vec(),
             lines: input.varint32()?,
-            room: input.varint()?,
             overflow: Overflow {
                 lines: input.varint()?,
                 bytes: input.varint()?,
@@ -313,7 +267,17 @@ impl PartialLines {
         arena: &'a bumpalo::Bump,
     ) -> Joined<'a> {
         self.push(stream, last, most);
-        let held = std::mem::take(&mut self.streams[place(stream)]);
+        self.take_held(place(stream), arena)
+    }
+
+    /// Takes the pieces of some stream that holds any: at the end of a source.
+    pub fn take_any<'a>(&mut self, arena: &'a bumpalo::Bump) -> Option<Joined<'a>> {
+        let place = self.streams.iter().position(|held| held.pieces > 0)?;
+        Some(self.take_held(place, arena))
+    }
+
+    fn take_held<'a>(&mut self, place: usize, arena: &'a bumpalo::Bump) -> Joined<'a> {
+        let held = std::mem::take(&mut self.streams[place]);
         Joined {
             text: arena.alloc_slice_copy(&held.text),
             full_length: held.length,
@@ -377,22 +341,22 @@ mod tests {
         Multiline::compile(&spec, Column(1)).unwrap()
     }
 
-    fn open(multiline: &Multiline, text: &str) -> Assembly {
+    /// The encoded start row has eight bytes more than its text.
+    fn open(text: &str) -> Assembly {
         let mut row = Vec::new();
-        schema().encode(&[Cell::Int(7), Cell::Bytes(text.as_bytes())], &mut row);
-        Assembly::open(multiline, &schema(), EventTime(1_000_000), &row).unwrap()
+        schema().encode(
+            &[Cell::Int(1 << 28), Cell::Bytes(text.as_bytes())],
+            &mut row,
+        );
+        Assembly::start(&row)
     }
 
-    fn close(multiline: &Multiline, assembly: &Assembly) -> (String, Assembled) {
-        let mut bytes = Vec::new();
-        let assembled = assembly.close(multiline, &schema(), &mut bytes).unwrap();
+    fn close(assembly: &Assembly) -> String {
+        let bytes = assembly.close(Column(1), &schema()).unwrap();
         let mut row = RowBuf::new();
         schema().decode(&bytes, &mut row).unwrap();
-        assert_eq!(row[0], Cell::Int(7));
-        (
-            String::from_utf8(row[1].as_bytes().unwrap().to_vec()).unwrap(),
-            assembled,
-        )
+        assert_eq!(row[0], Cell::Int(1 << 28));
+        String::from_utf8(row[1].as_bytes().unwrap().to_vec()).unwrap()
     }
 
     #[test]
@@ -405,27 +369,28 @@ mod tests {
     #[test]
     fn lines_are_appended_each_after_a_line_end() {
         let rule = multiline(10, 1000);
-        let mut assembly = open(&rule, "boom");
-        assert_eq!(close(&rule, &assembly).0, "boom");
-        assert_eq!(assembly.push(rule.bounds(), b"\tat a"), Pushed::Whole);
-        assert_eq!(assembly.push(rule.bounds(), b""), Pushed::Whole);
-        assert_eq!(assembly.push(rule.bounds(), b"\tat b"), Pushed::Whole);
-        let (text, assembled) = close(&rule, &assembly);
-        assert_eq!(text, "boom\n\tat a\n\n\tat b");
+        let mut assembly = open("boom");
+        assert_eq!(close(&assembly), "boom");
+        for line in ["\tat a", "", "\tat b"] {
+            assert_eq!(assembly.push(&rule, line.as_bytes()), Pushed::Whole);
+        }
+        assert_eq!(close(&assembly), "boom\n\tat a\n\n\tat b");
         assert_eq!(
-            (assembled.lines, assembled.overflow),
+            (assembly.lines(), assembly.overflow()),
             (4, Overflow::default())
         );
     }
 
     #[test]
     fn what_is_beyond_the_bounds_is_counted() {
-        let rule = multiline(3, 1000);
-        let mut assembly = open(&rule, "1");
-        let pushed: Vec<Pushed> = ["2", "3", "four", ""]
-            .iter()
-            .map(|line| assembly.push(rule.bounds(), line.as_bytes()))
-            .collect();
+        let push = |assembly: &mut Assembly, rule: &Multiline, lines: &[&str]| -> Vec<Pushed> {
+            lines
+                .iter()
+                .map(|line| assembly.push(rule, line.as_bytes()))
+                .collect()
+        };
+        let (rule, mut assembly) = (multiline(3, 1000), open("1"));
+        let pushed = push(&mut assembly, &rule, &["2", "3", "four", ""]);
         assert_eq!(
             pushed,
             [
@@ -435,34 +400,18 @@ mod tests {
                 Pushed::Refused
             ]
         );
-        let (text, assembled) = close(&rule, &assembly);
-        assert_eq!(
-            (text.as_str(), assembled.overflow),
-            ("1\n2\n3", Overflow { lines: 2, bytes: 4 })
-        );
+        assert_eq!(close(&assembly), "1\n2\n3");
+        assert_eq!(assembly.overflow(), Overflow { lines: 2, bytes: 4 });
 
-        let rule = multiline(100, 8);
-        let mut assembly = open(&rule, "boom");
-        assert_eq!(assembly.push(rule.bounds(), "aéé".as_bytes()), Pushed::Cut);
+        let (rule, mut assembly) = (multiline(100, 16), open("boom"));
+        let pushed = push(&mut assembly, &rule, &["aéé", "b"]);
         assert_eq!(
-            assembly.push(rule.bounds(), b"b"),
-            Pushed::Refused,
+            pushed,
+            [Pushed::Cut, Pushed::Refused],
             "nothing follows a cut"
         );
-        let (text, assembled) = close(&rule, &assembly);
-        assert_eq!(
-            (text.as_str(), assembled.overflow),
-            ("boom\naé", Overflow { lines: 2, bytes: 3 })
-        );
-    }
-
-    #[test]
-    fn it_is_over_when_the_watermark_has_passed_its_time() {
-        let rule = multiline(3, 1000);
-        let assembly = open(&rule, "1");
-        assert!(!assembly.is_over(rule.bounds(), EventTime(5_999_999)));
-        assert!(assembly.is_over(rule.bounds(), EventTime(6_000_000)));
-        assert!(assembly.is_over(rule.bounds(), EventTime::MAX));
+        assert_eq!(close(&assembly), "boom\naé");
+        assert_eq!(assembly.overflow(), Overflow { lines: 2, bytes: 3 });
     }
 
     #[test]
@@ -485,21 +434,22 @@ mod tests {
         #[test]
         fn no_assembly_is_beyond_its_bounds(lines: Vec<String>, max_lines in 1u32..8, max_bytes in 1u64..60, start: String) {
             let rule = multiline(max_lines, max_bytes);
-            let mut assembly = open(&rule, &start);
+            let mut assembly = open(&start);
+            let opened = assembly.held_bytes() as u64;
             let mut all = start.clone();
             for line in &lines {
-                assembly.push(rule.bounds(), line.as_bytes());
+                assembly.push(&rule, line.as_bytes());
                 all = format!("{all}\n{line}");
             }
             let mut saved = Writer::new();
             assembly.save(&mut saved);
             let loaded = Assembly::load(&mut Reader::new(saved.as_slice())).unwrap();
             prop_assert_eq!(&loaded, &assembly);
-            let (text, assembled) = close(&rule, &loaded);
+            let text = close(&loaded);
             prop_assert!(all.starts_with(&text));
-            prop_assert!(assembled.lines <= max_lines);
-            prop_assert!(text.len() as u64 <= max_bytes.max(start.len() as u64));
-            prop_assert_eq!(assembled.overflow == Overflow::default(), all.len() == text.len());
+            prop_assert!(assembly.lines() <= max_lines);
+            prop_assert!(assembly.held_bytes() as u64 <= max_bytes.max(opened));
+            prop_assert_eq!(assembly.overflow() == Overflow::default(), all.len() == text.len());
         }
 
         #[test]

@@ -6,11 +6,13 @@
 //! [`SizeRule::keep`] bytes of any line, so a line of 200 MB costs no more than one of 256 KiB.
 //!
 //! ```text
-//!  RawLine { bytes: a prefix, full_length, digest?, reference? } ──SizeRule──► Sized { bytes, facts? }
-//!                                                                               └► logloom.original_bytes, …
+//!  RawLine { bytes: a prefix, superlog? } ──SizeRule──► Sized { bytes, facts? }
+//!                                                               └► logloom.original_bytes, …
 //! ```
 
-use logloom_crds::manifest::{Superlog, SuperlogAction};
+use crate::log::RawLine;
+use logloom_crds::manifest::{Superlog as SuperlogSpec, SuperlogAction};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Extracted name of the line's length in bytes; absent for lines within the bound.
 pub const ORIGINAL_BYTES: &str = "logloom.original_bytes";
@@ -18,34 +20,8 @@ pub const ORIGINAL_BYTES: &str = "logloom.original_bytes";
 pub const KEPT_BYTES: &str = "logloom.kept_bytes";
 /// Extracted name of the reference to the whole line in the object store.
 pub const REFERENCE: &str = "logloom.reference";
-/// Extracted name of the whole line's digest, 32 hexadecimal digits.
+/// Extracted name of the whole line's XXH3-128, 32 hexadecimal digits.
 pub const DIGEST: &str = "logloom.digest";
-
-/// A line as the source gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RawLine<'a> {
-    /// The line without its line end; of a superlog perhaps only a prefix.
-    pub bytes: &'a [u8],
-    /// Length of the whole line in bytes.
-    pub full_length: u64,
-    /// A 128-bit hash of the whole line, where the reader made one.
-    pub digest: Option<u128>,
-    /// Where the whole line is kept.
-    pub reference: Option<&'a str>,
-}
-
-impl<'a> RawLine<'a> {
-    /// A line that is here in full.
-    #[inline]
-    pub fn whole(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            full_length: bytes.len() as u64,
-            digest: None,
-            reference: None,
-        }
-    }
-}
 
 /// What is recorded of a superlog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +30,7 @@ pub struct Facts<'a> {
     pub original_bytes: u64,
     /// Bytes that were parsed.
     pub kept_bytes: u64,
-    /// A 128-bit hash of the whole line.
+    /// XXH3-128 of the whole line; none for a line that was joined from pieces.
     pub digest: Option<u128>,
     /// Where the whole line is kept; none when it was truncated.
     pub reference: Option<&'a str>,
@@ -78,7 +54,7 @@ pub struct SizeRule {
 
 impl SizeRule {
     /// The rule.
-    pub fn new(superlog: &Superlog) -> Self {
+    pub fn new(superlog: &SuperlogSpec) -> Self {
         Self {
             max_bytes: superlog.max_bytes.as_usize().max(1),
             claim_check: superlog.action == SuperlogAction::ClaimCheck,
@@ -98,23 +74,52 @@ impl SizeRule {
     /// Cuts a superlog at the bound, before a character that would not fit whole.
     #[inline]
     pub fn apply<'a>(&self, line: RawLine<'a>) -> Sized<'a> {
-        let here = line.bytes.len();
-        if here <= self.max_bytes && line.full_length <= here as u64 {
+        if line.superlog.is_none() && line.bytes.len() <= self.max_bytes {
             return Sized {
                 bytes: line.bytes,
                 facts: None,
             };
         }
         let bytes = cut(line.bytes, self.max_bytes);
-        let facts = Facts {
-            original_bytes: line.full_length.max(here as u64),
-            kept_bytes: bytes.len() as u64,
-            digest: line.digest,
-            reference: line.reference,
+        let here = line.bytes.len() as u64;
+        let facts = match line.superlog {
+            Some(superlog) => Facts {
+                original_bytes: superlog.full_length.max(here),
+                kept_bytes: bytes.len() as u64,
+                digest: Some(superlog.digest),
+                reference: superlog.reference,
+            },
+            None => Facts {
+                original_bytes: here,
+                kept_bytes: bytes.len() as u64,
+                digest: Some(xxh3_128(line.bytes)),
+                reference: None,
+            },
         };
         Sized {
             bytes,
             facts: Some(facts),
+        }
+    }
+
+    /// The same for a line joined from pieces, of which `text` is the beginning.
+    pub fn apply_joined<'a>(&self, text: &'a [u8], full_length: u64) -> Sized<'a> {
+        if full_length <= self.max_bytes as u64 {
+            return Sized {
+                bytes: text,
+                facts: None,
+            };
+        }
+        let bytes = cut(text, self.max_bytes);
+        let kept_bytes = bytes.len() as u64;
+        Sized {
+            bytes,
+            facts: Some(Facts {
+                original_bytes: full_length,
+                kept_bytes,
+                digest: None,
+                reference: None,
+            }),
         }
     }
 }
@@ -150,19 +155,20 @@ fn is_continuation(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::fold::Superlog;
     use logloom_crds::ByteSize;
     use proptest::prelude::*;
 
     fn rule(max_bytes: u64) -> SizeRule {
-        SizeRule::new(&Superlog {
+        SizeRule::new(&SuperlogSpec {
             max_bytes: ByteSize::from_bytes(max_bytes),
-            ..Superlog::default()
+            ..SuperlogSpec::default()
         })
     }
 
     #[test]
     fn a_line_at_the_bound_is_as_it_is() {
-        let sized = rule(5).apply(RawLine::whole(b"hello"));
+        let sized = rule(5).apply(RawLine::new(b"hello"));
         assert_eq!(
             sized,
             Sized {
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_longer_line_is_cut_with_both_facts() {
-        let sized = rule(5).apply(RawLine::whole(b"hello world"));
+        let sized = rule(5).apply(RawLine::new(b"hello world"));
         assert_eq!(sized.bytes, b"hello");
         let facts = sized.facts.unwrap();
         assert_eq!(
@@ -185,17 +191,33 @@ mod tests {
 
     #[test]
     fn a_prefix_of_a_huge_line_keeps_its_length_and_reference() {
+        let superlog = Superlog {
+            full_length: 200_000_000,
+            digest: 7,
+            reference: Some("s3://acme/superlogs/1"),
+        };
         let line = RawLine {
             bytes: b"hello",
-            full_length: 200_000_000,
-            digest: Some(7),
-            reference: Some("s3://acme/superlogs/1"),
+            superlog: Some(superlog),
         };
         let facts = rule(64).apply(line).facts.unwrap();
         assert_eq!((facts.original_bytes, facts.kept_bytes), (200_000_000, 5));
         assert_eq!(
             (facts.digest, facts.reference),
             (Some(7), Some("s3://acme/superlogs/1"))
+        );
+    }
+
+    #[test]
+    fn a_joined_line_has_the_length_of_its_pieces() {
+        assert_eq!(rule(5).apply_joined(b"hello", 5).facts, None);
+        let sized = rule(5).apply_joined("hellé!".as_bytes(), 900);
+        assert_eq!(sized.bytes, b"hell");
+        assert_eq!(
+            sized
+                .facts
+                .map(|facts| (facts.original_bytes, facts.kept_bytes)),
+            Some((900, 4))
         );
     }
 
@@ -235,10 +257,11 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>, length: usize, full_length: u64, max in 1u64..50) {
             let _ = cut(&bytes, length);
-            let line = RawLine { bytes: &bytes, full_length, digest: None, reference: None };
-            let sized = rule(max).apply(line);
-            prop_assert!(sized.bytes.len() as u64 <= max);
-            prop_assert_eq!(sized.facts.is_none(), sized.bytes.len() as u64 >= full_length && sized.bytes.len() == bytes.len());
+            let superlog = Superlog { full_length, digest: 0, reference: None };
+            for line in [RawLine::new(&bytes), RawLine { bytes: &bytes, superlog: Some(superlog) }] {
+                prop_assert!(rule(max).apply(line).bytes.len() as u64 <= max);
+            }
+            prop_assert!(rule(max).apply_joined(&bytes, full_length.max(bytes.len() as u64)).bytes.len() as u64 <= max);
         }
     }
 }

@@ -195,6 +195,11 @@ impl EnumNames {
         self.by_number.get(found).map(|(_, name)| name.as_str())
     }
 
+    /// Numbers with their first declared names, sorted by number.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, i32)> {
+        self.by_number.iter().map(|(number, name)| (name.as_str(), *number))
+    }
+
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.iter().map(|(name, _)| name.as_str())
