@@ -22,12 +22,12 @@
 //!    most four times the median sibling, so that one busy scope does not outvote the others. It is a
 //!    baseline when it has at least two members and more than half of the weight; else there is
 //!    nothing in common, and nothing is anomalous.
-//! 3. **Test.** In the baseline's merged sketch a share `p` of values lies above its quantile. Of a
-//!    sibling's `n` values `x` do. The p-value is twice the smaller tail of the binomial distribution
-//!    of `x` in `n` with probability `p` (exact to a million values, then normal with continuity
-//!    correction). For the upper tail `p` counts one value more than the baseline has above, so that a
-//!    small baseline with none above does not make the first such value a certainty. All siblings'
-//!    p-values are corrected together (Benjamini–Hochberg).
+//! 3. **Test.** On the side where a sibling's quantile lies, a share `p` of the baseline's values is
+//!    beyond the baseline's quantile, and `x` of the sibling's `n` values are. The p-value is twice the
+//!    probability of `x` or more in a binomial distribution (exact to a million values, then normal with
+//!    continuity correction). `p` counts one value more than there is, so that a small baseline with
+//!    none beyond does not make the first such value a certainty. All siblings' p-values are corrected
+//!    together (Benjamini–Hochberg).
 //!
 //! With 84 % intervals two that do not touch differ at about .05.
 //!
@@ -36,7 +36,7 @@
 
 use crate::sketch::{DdSketch, Key};
 
-use super::stats::{benjamini_hochberg, binomial_at_least, binomial_at_most, normal_half_width};
+use super::stats::{benjamini_hochberg, binomial_at_least, normal_half_width};
 use super::{Side, ratio};
 
 /// A sibling weighs at most this many times the median sibling.
@@ -114,8 +114,6 @@ pub struct Baseline {
     pub value: f64,
     /// Confidence interval of the quantile.
     pub interval: Interval,
-    /// Share of the baseline's values above its quantile.
-    pub share_above: f64,
     /// One for each sibling, in the order of the input.
     pub scopes: Vec<ScopeVerdict>,
 }
@@ -172,9 +170,10 @@ pub struct ScopeNumbers {
     pub interval: Interval,
     /// The quantile by the baseline's; none when one is zero or their signs differ.
     pub ratio: Option<f64>,
-    /// Values above the baseline's quantile.
-    pub above: u64,
-    /// How many were to be expected.
+    /// Values beyond the baseline's quantile, on the side where the scope's own quantile lies (above,
+    /// when they are equal).
+    pub beyond: u64,
+    /// How many were to be expected, from the baseline's share.
     pub expected: f64,
     /// p-value of that number.
     pub p_value: f64,
@@ -335,53 +334,70 @@ fn judge(
     let n = sketch.count();
     let key = sketch.quantile_key(rule.quantile)?;
     let value = key.value();
-    let above_in_all = sketch.count_above(key) as f64;
-    let share_above = above_in_all / n as f64;
-    let p_value = |n_scope: u64, above: u64| {
-        let upper = binomial_at_least(n_scope, above, (above_in_all + 1.0) / (n as f64 + 1.0));
-        let lower = binomial_at_most(n_scope, above, above_in_all / (n as f64 + 1.0));
-        (2.0 * upper.min(lower)).min(1.0)
-    };
-
-    let above: Vec<u64> = eligible
+    let mut numbers = eligible
         .iter()
-        .map(|scope| scope.sketch.count_above(key))
-        .collect();
-    let p_values: Vec<f64> = eligible
-        .iter()
-        .zip(&above)
-        .map(|(scope, above)| p_value(scope.n, *above))
-        .collect();
-    let adjusted = benjamini_hochberg(&p_values);
+        .map(|scope| test(rule, &sketch, key, scope))
+        .collect::<Option<Vec<_>>>()?;
+    let p_values: Vec<f64> = numbers.iter().map(|numbers| numbers.p_value).collect();
+    for (numbers, adjusted) in numbers.iter_mut().zip(benjamini_hochberg(&p_values)) {
+        numbers.adjusted = adjusted;
+    }
 
     let mut scopes: Vec<ScopeVerdict> = siblings
         .iter()
         .map(|sketch| ScopeVerdict::TooFew { n: sketch.count() })
         .collect();
-    for (at, scope) in eligible.iter().enumerate() {
-        let own = scope.sketch.quantile(rule.quantile)?;
-        let numbers = ScopeNumbers {
-            n: scope.n,
-            value: own,
-            interval: scope.interval.values(),
-            ratio: ratio(own, value),
-            above: above[at],
-            expected: share_above * scope.n as f64,
-            p_value: p_values[at],
-            adjusted: adjusted[at],
-        };
-        scopes[scope.index] = verdict(rule, is_member[at], value, numbers);
+    let judged = eligible.iter().zip(is_member).zip(numbers);
+    for ((scope, is_member), numbers) in judged {
+        scopes[scope.index] = verdict(rule, *is_member, value, numbers);
     }
-    let members = is_member.iter().filter(|member| **member).count();
-    let interval = rank_interval(rule, &sketch, n).values();
     Some(Baseline {
         n,
-        members,
+        members: is_member.iter().filter(|member| **member).count(),
         value,
-        interval,
-        share_above,
+        interval: rank_interval(rule, &sketch, n).values(),
         scopes,
         sketch,
+    })
+}
+
+/// The numbers of one sibling against the baseline, whose quantile is `base`. The adjusted p-value is
+/// not yet adjusted.
+fn test(
+    rule: &BaselineRule,
+    baseline: &DdSketch,
+    base: Key,
+    scope: &Eligible<'_>,
+) -> Option<ScopeNumbers> {
+    let own = scope.sketch.quantile_key(rule.quantile)?;
+    let is_below = own < base;
+    let beyond = |sketch: &DdSketch| {
+        if is_below {
+            sketch.count() - sketch.count_above(base.offset(-1))
+        } else {
+            sketch.count_above(base)
+        }
+    };
+    let (n, beyond_base, beyond_own) = (
+        baseline.count() as f64,
+        beyond(baseline) as f64,
+        beyond(scope.sketch),
+    );
+    let tail = binomial_at_least(scope.n, beyond_own, (beyond_base + 1.0) / (n + 1.0));
+    let p_value = if own == base {
+        1.0
+    } else {
+        (2.0 * tail).min(1.0)
+    };
+    Some(ScopeNumbers {
+        n: scope.n,
+        value: own.value(),
+        interval: scope.interval.values(),
+        ratio: ratio(own.value(), base.value()),
+        beyond: beyond_own,
+        expected: beyond_base / n * scope.n as f64,
+        p_value,
+        adjusted: p_value,
     })
 }
 
@@ -393,18 +409,15 @@ fn verdict(rule: &BaselineRule, is_member: bool, base: f64, numbers: ScopeNumber
     let matters = numbers
         .ratio
         .is_none_or(|ratio| ratio >= rule.min_ratio || ratio <= 1.0 / rule.min_ratio);
+    if !matters || numbers.value == base || numbers.adjusted > rule.false_discovery {
+        return ScopeVerdict::Outside(numbers);
+    }
     let side = if numbers.value > base {
         Side::Above
     } else {
         Side::Below
     };
-    // The test must point the same way as the quantile.
-    let expected_more = numbers.above as f64 > numbers.expected;
-    let agrees = expected_more == (side == Side::Above) && numbers.value != base;
-    if matters && agrees && numbers.adjusted <= rule.false_discovery {
-        return ScopeVerdict::Anomalous(side, numbers);
-    }
-    ScopeVerdict::Outside(numbers)
+    ScopeVerdict::Anomalous(side, numbers)
 }
 
 impl KeyInterval {

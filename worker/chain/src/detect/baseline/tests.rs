@@ -43,12 +43,15 @@ fn golden() {
     let baseline = found(find_in(&rule, &siblings));
     assert_eq!((baseline.members, baseline.n), (3, 12));
     // Of 1 1 1 2 2 2 3 4 5 50 50 50 the value at rank floor(.5 * 11) = 5 is 2, and 6 of 12 are above.
-    assert_eq!((baseline.value, baseline.share_above), (key(2.0), 0.5));
+    assert_eq!(
+        (baseline.value, baseline.interval.low),
+        (key(2.0), Some(key(2.0)))
+    );
     let anomalies: Vec<_> = baseline.anomalies().collect();
     assert_eq!(anomalies.len(), 1);
     let (index, side, numbers) = anomalies[0];
     assert_eq!(
-        (index, side, numbers.n, numbers.above),
+        (index, side, numbers.n, numbers.beyond),
         (1, Side::Above, 4, 3)
     );
     assert_eq!(
@@ -62,8 +65,8 @@ fn golden() {
             high: Some(key(20.0))
         }
     );
-    // P(X >= 3) with 4 trials of (6 + 1) / (12 + 1) is 4 (7/13)^3 (6/13) + (7/13)^4 = 10,633 / 28,561;
-    // P(X <= 3) with 6/13 is more. The members have 2 of 4, p = 1.
+    // P(X >= 3) with 4 trials of (6 + 1) / (12 + 1) is 4 (7/13)^3 (6/13) + (7/13)^4 = 10,633 / 28,561.
+    // The members have the baseline's own median, p = 1.
     assert!((numbers.p_value - 2.0 * 10_633.0 / 28_561.0).abs() < 1e-12 && numbers.adjusted == 1.0);
     assert!((numbers.expected - 2.0).abs() < 1e-12);
 }
@@ -230,6 +233,46 @@ fn a_baseline_of_zero() {
         (1, 1, Side::Above)
     );
     assert!(anomalies[0].2.ratio.is_none() && anomalies[0].2.p_value < 1e-9);
+}
+
+/// Many equal values: the test must count on the side where the scope lies. Of its values 60 % are
+/// less than all of the baseline's and 40 % are greater.
+#[test]
+fn ties_are_counted_on_the_side_of_the_scope() {
+    let rule = BaselineRule::new(0.5, 0.84, 0.05, 300, 1.2);
+    let fives: DdSketch = std::iter::repeat_n(5.0, 1000).collect();
+    let split: DdSketch = (0..1000)
+        .map(|at| if at % 10 < 6 { 1.0 } else { 9.0 })
+        .collect();
+    let siblings = [fives.clone(), split, fives.clone(), fives];
+    let baseline = found(find_in(&rule, &siblings));
+    let anomalies: Vec<_> = baseline.anomalies().collect();
+    assert_eq!(anomalies.len(), 1);
+    let (index, side, numbers) = anomalies[0];
+    assert_eq!(
+        (index, side, numbers.beyond, numbers.expected),
+        (1, Side::Below, 600, 0.0)
+    );
+}
+
+/// A scope can miss the common point though its quantile is close to the baseline's: it is outside,
+/// with certainty, and yet not anomalous. Widened by 4 bins each, 1000 and 1008 meet at 1004, and 999
+/// ends at 1003.
+#[test]
+fn certain_but_small_is_outside_and_not_anomalous() {
+    let rule = BaselineRule::new(0.5, 0.84, 0.05, 300, 1.2);
+    let at = |raw: i16| {
+        let mut sketch = DdSketch::new();
+        sketch.add_keys(Key::from_raw(raw).unwrap(), 1000);
+        sketch
+    };
+    let siblings = [1000, 999, 1000, 1008, 1000, 1008].map(at);
+    let baseline = found(find_in(&rule, &siblings));
+    assert_eq!((baseline.members, baseline.anomalies().count()), (5, 0));
+    let ScopeVerdict::Outside(numbers) = &baseline.scopes[1] else {
+        panic!("{:?}", baseline.scopes[1]);
+    };
+    assert!(numbers.adjusted < 1e-9 && numbers.ratio.is_some_and(|ratio| ratio > 0.97));
 }
 
 proptest! {

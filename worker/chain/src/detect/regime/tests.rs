@@ -379,6 +379,79 @@ fn golden_shift() {
     assert_eq!(regime.reference().count(), 8);
 }
 
+/// A regime of windows m1 and m5 after ten quiet minutes.
+fn settled(rule: &RegimeRule, random: &mut Lcg) -> Regime {
+    let mut regime = Regime::new(rule);
+    for at in 0..10 {
+        regime.fold(rule, close(0, at, at + 1, &lognormal(random, 500, 100.0)));
+        regime.fold(
+            rule,
+            close(1, at - 4, at + 1, &lognormal(random, 2500, 100.0)),
+        );
+    }
+    assert_eq!(regime.reference().count(), 5000);
+    regime
+}
+
+#[test]
+fn the_bound_is_that_of_all_pairs_together() {
+    let mut random = Lcg(21);
+    let rule = RegimeRule::new(2, 0.001, 0.05, 1);
+    let mut regime = settled(&rule, &mut random);
+    let shift = regime
+        .fold(&rule, close(0, 10, 11, &lognormal(&mut random, 500, 900.0)))
+        .shift
+        .unwrap();
+    // m1 against m5, m1 and m5 against the reference: three pairs.
+    let expected = ks::bound(ks::critical(0.001 / 3.0), shift.n_before, 500);
+    assert!((shift.bound - expected).abs() < 1e-15);
+}
+
+#[test]
+fn nothing_is_learned_while_a_window_is_in_doubt() {
+    let mut random = Lcg(22);
+    let rule = RegimeRule::new(2, 0.001, 0.05, 3);
+    let mut regime = settled(&rule, &mut random);
+    let usual = lognormal(&mut random, 500, 100.0);
+    let strange = lognormal(&mut random, 2500, 900.0);
+    // The long window is beyond the bounds, the short one is not.
+    regime.fold(&rule, close(1, 6, 11, &strange));
+    regime.fold(&rule, close(0, 11, 12, &usual));
+    assert_eq!(regime.reference().count(), 5000);
+    regime.fold(&rule, close(1, 8, 13, &lognormal(&mut random, 2500, 100.0)));
+    regime.fold(&rule, close(0, 13, 14, &usual));
+    assert_eq!(regime.reference().count(), 5500);
+    // The short window is beyond, so the long one does not become what it is compared with.
+    let latest = regime.tracks[1].latest.clone();
+    regime.fold(&rule, close(0, 14, 15, &strange));
+    regime.fold(
+        &rule,
+        close(1, 10, 15, &lognormal(&mut random, 2500, 100.0)),
+    );
+    assert_eq!(regime.tracks[1].latest, latest);
+    regime.fold(&rule, close(0, 15, 16, &usual));
+    regime.fold(
+        &rule,
+        close(1, 11, 16, &lognormal(&mut random, 2500, 100.0)),
+    );
+    assert_ne!(regime.tracks[1].latest, latest);
+}
+
+#[test]
+fn values_of_overlapping_closes_are_learned_once() {
+    let mut random = Lcg(23);
+    let rule = RegimeRule::new(1, 0.001, 0.05, 2);
+    let mut regime = Regime::new(&rule);
+    for at in 0..20 {
+        regime.fold(
+            &rule,
+            close(0, at, at + 5, &lognormal(&mut random, 500, 100.0)),
+        );
+    }
+    // Those that start at 0, 5, 10 and 15.
+    assert_eq!(regime.reference().count(), 2000);
+}
+
 fn round_trip(regime: &Regime) -> Regime {
     let mut out = Writer::new();
     regime.save(&mut out);
