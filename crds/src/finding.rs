@@ -29,7 +29,9 @@ impl fmt::Display for Position {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
     /// The resource cannot run.
@@ -74,10 +76,12 @@ reasons! {
     TooLarge,
     /// Lists and maps are nested too deeply.
     TooDeep,
-    /// YAML anchors and aliases are not accepted.
-    AliasNotAllowed,
-    /// YAML tags and other forms that JSON has not are not accepted.
+    /// A YAML alias names nothing, or aliases expand to more than the bound.
+    BadAlias,
+    /// YAML tags, merge keys and other forms that JSON has not are not accepted.
     NotJson,
+    /// A plain word or number that YAML 1.1 and 1.2 read differently, so that kubectl and this reader would.
+    Ambiguous,
     /// A key stands twice in one map.
     DuplicateKey,
     /// The file has no resource.
@@ -151,6 +155,7 @@ pub struct Finding {
     /// Path in the resource, such as `spec.windows[1].lateness`; empty for the whole resource.
     pub path: String,
     /// Place in the file, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
     /// How bad it is.
     pub severity: Severity,
@@ -188,7 +193,10 @@ impl Finding {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(reason, path, message, remedy) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(reason, path, message, remedy)
+        }
     }
 
     /// The same finding, of this resource.
@@ -261,7 +269,15 @@ const SHOWN_WIDTH: usize = 120;
 fn render_one(text: &mut String, finding: &Finding, sources: &Sources, style: Style) {
     let paint = Paint::of(style, finding.severity);
     if let Some(position) = &finding.position {
-        let _ = write!(text, "{}{}:{}:{}:{} ", paint.bold, printable(&position.file), position.line, position.column, paint.reset);
+        let _ = write!(
+            text,
+            "{}{}:{}:{}:{} ",
+            paint.bold,
+            printable(&position.file),
+            position.line,
+            position.column,
+            paint.reset
+        );
     }
     let word = match finding.severity {
         Severity::Error => "error",
@@ -270,7 +286,10 @@ fn render_one(text: &mut String, finding: &Finding, sources: &Sources, style: St
     let _ = writeln!(
         text,
         "{}{word}:{} {} ({})",
-        paint.severity, paint.reset, printable(&finding.message), finding.reason
+        paint.severity,
+        paint.reset,
+        printable(&finding.message),
+        finding.reason
     );
     let place = [finding.resource.as_str(), finding.path.as_str()];
     let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
@@ -283,7 +302,13 @@ fn render_one(text: &mut String, finding: &Finding, sources: &Sources, style: St
         render_source(text, position, line, &paint);
     }
     if !finding.remedy.is_empty() {
-        let _ = writeln!(text, "  {}remedy:{} {}", paint.bold, paint.reset, printable(&finding.remedy));
+        let _ = writeln!(
+            text,
+            "  {}remedy:{} {}",
+            paint.bold,
+            paint.reset,
+            printable(&finding.remedy)
+        );
     }
 }
 
@@ -296,7 +321,12 @@ fn source_line<'a>(sources: &'a Sources, position: &Position) -> Option<&'a str>
 fn render_source(text: &mut String, position: &Position, line: &str, paint: &Paint) {
     let column = position.column.saturating_sub(1) as usize;
     let from = column.saturating_sub(SHOWN_WIDTH / 2);
-    let shown: String = line.chars().skip(from).take(SHOWN_WIDTH).map(one_cell).collect();
+    let shown: String = line
+        .chars()
+        .skip(from)
+        .take(SHOWN_WIDTH)
+        .map(one_cell)
+        .collect();
     let word_length = line
         .chars()
         .skip(column)
@@ -310,7 +340,11 @@ fn render_source(text: &mut String, position: &Position, line: &str, paint: &Pai
     let carets = "^".repeat(word_length);
     let _ = writeln!(text, "  {gutter} |");
     let _ = writeln!(text, "  {number} | {}", shown.trim_end());
-    let _ = writeln!(text, "  {gutter} | {indent}{}{carets}{}", paint.severity, paint.reset);
+    let _ = writeln!(
+        text,
+        "  {gutter} | {indent}{}{carets}{}",
+        paint.severity, paint.reset
+    );
 }
 
 /// Keeps the caret under its word: one character, one cell, nothing that moves a terminal's cursor.
@@ -325,7 +359,13 @@ fn one_cell(letter: char) -> char {
 /// Text from a resource without characters that act on a terminal.
 fn printable(text: &str) -> String {
     text.chars()
-        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
+        .map(|letter| {
+            if letter.is_control() {
+                '\u{fffd}'
+            } else {
+                letter
+            }
+        })
         .collect()
 }
 
@@ -338,13 +378,21 @@ struct Paint {
 impl Paint {
     fn of(style: Style, severity: Severity) -> Self {
         match (style, severity) {
-            (Style::Plain, _) => Self { severity: "", bold: "", reset: "" },
-            (Style::Colour, Severity::Error) => {
-                Self { severity: "\u{1b}[1;31m", bold: "\u{1b}[1m", reset: "\u{1b}[0m" }
-            }
-            (Style::Colour, Severity::Warning) => {
-                Self { severity: "\u{1b}[1;33m", bold: "\u{1b}[1m", reset: "\u{1b}[0m" }
-            }
+            (Style::Plain, _) => Self {
+                severity: "",
+                bold: "",
+                reset: "",
+            },
+            (Style::Colour, Severity::Error) => Self {
+                severity: "\u{1b}[1;31m",
+                bold: "\u{1b}[1m",
+                reset: "\u{1b}[0m",
+            },
+            (Style::Colour, Severity::Warning) => Self {
+                severity: "\u{1b}[1;33m",
+                bold: "\u{1b}[1m",
+                reset: "\u{1b}[0m",
+            },
         }
     }
 }

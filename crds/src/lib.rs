@@ -13,15 +13,24 @@
 //! ```
 
 pub mod finding;
+pub mod generate;
+pub mod kind;
 pub mod manifest;
+pub mod path;
 pub mod pipeline;
+pub mod read;
 pub mod rules;
+mod shape;
 pub mod status;
+mod suggest;
 pub mod tenant;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod units;
 
 pub use finding::{Finding, Position, Reason};
+pub use kind::{ApiKind, Kind};
 pub use manifest::{ParsingManifest, ParsingManifestSpec, ParsingManifestStatus};
 pub use pipeline::{TenantPipeline, TenantPipelineSpec, TenantPipelineStatus};
 pub use tenant::{Tenant, TenantSpec, TenantStatus};

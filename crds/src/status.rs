@@ -36,15 +36,13 @@ pub(crate) fn conditions_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// A map with free members. `additionalProperties` with free values would hide the field from CEL.
 fn json_map(description: &str) -> Value {
     serde_json::json!({
         "type": "object",
         "description": description,
         "maxProperties": MAX_JSON_ENTRIES,
-        "additionalProperties": {
-            "x-kubernetes-preserve-unknown-fields": true,
-            "description": "Any JSON value."
-        }
+        "x-kubernetes-preserve-unknown-fields": true,
     })
 }
 

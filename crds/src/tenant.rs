@@ -21,21 +21,62 @@ use crate::units::Quantity;
     category = "logloom",
     derive = "PartialEq",
     doc = "What the platform team grants to one team.",
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "True when the tenant's namespace stands with its limits"),
-    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where in its life the tenant is"),
-    printcolumn(name = "Pipelines", type_ = "integer", json_path = ".status.pipelines", description = "Pipelines of the tenant"),
-    printcolumn(name = "Workers", type_ = "integer", json_path = ".status.workers", description = "Workers that run"),
-    printcolumn(name = "Completeness", type_ = "string", json_path = ".status.completeness", description = "Share of accounted lines over the last closed hour"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why it is or is not ready"),
-    printcolumn(name = "Namespace", type_ = "string", json_path = ".status.namespace", description = "The tenant's namespace", priority = 1)
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "True when the tenant's namespace stands with its limits"
+    ),
+    printcolumn(
+        name = "Phase",
+        type_ = "string",
+        json_path = ".status.phase",
+        description = "Where in its life the tenant is"
+    ),
+    printcolumn(
+        name = "Pipelines",
+        type_ = "integer",
+        json_path = ".status.pipelines",
+        description = "Pipelines of the tenant"
+    ),
+    printcolumn(
+        name = "Workers",
+        type_ = "integer",
+        json_path = ".status.workers",
+        description = "Workers that run"
+    ),
+    printcolumn(
+        name = "Completeness",
+        type_ = "string",
+        json_path = ".status.completeness",
+        description = "Share of accounted lines over the last closed hour"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is or is not ready"
+    ),
+    printcolumn(
+        name = "Namespace",
+        type_ = "string",
+        json_path = ".status.namespace",
+        description = "The tenant's namespace",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TenantSpec {
     /// Who this is, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
     /// Who may act in the tenant's namespace.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub owners: Vec<Owner>,
     /// How much the tenant may use.
@@ -45,7 +86,7 @@ pub struct TenantSpec {
     #[serde(default)]
     pub kafka: TenantKafka,
     /// What the tenant's workers may reach besides Kafka and DNS.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub egress: Vec<Egress>,
     /// Whose workers give way when the cluster is full: `low`, `normal` (default) or `high`.
@@ -97,30 +138,40 @@ pub enum OwnerRole {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Quota {
     /// CPU of all workers, such as `4` or `2500m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Quantity>,
     /// Memory of all workers, such as `16Gi`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Quantity>,
     /// Storage of all workers, such as `100Gi`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<Quantity>,
     /// Workers of all pipelines.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_000))]
     pub workers: Option<u32>,
     /// Pipelines.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10_000))]
     pub pipelines: Option<u32>,
     /// Events per second over all pipelines.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub events_per_second: Option<u64>,
     /// Scopes alive at once over all pipelines.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub live_scopes: Option<u64>,
     /// Bytes per second that the tenant may write to one Kafka broker.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     pub kafka_produce_bytes_per_second: Option<u64>,
     /// Bytes per second that the tenant may read from one Kafka broker.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000_000_i64))]
     pub kafka_consume_bytes_per_second: Option<u64>,
     /// Share of a broker's request threads, in per cent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub kafka_request_percent: Option<u32>,
 }
@@ -148,7 +199,7 @@ pub struct KafkaCluster {
     pub security: KafkaSecurity,
     /// Beginnings of the topics that the tenant may read and write with its own data. Internal topics
     /// have a prefix of their own, made from the tenant's name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub topic_prefixes: Vec<Topic>,
     /// Where Logloom's internal topics of this tenant live. Default false; without a choice it is the
@@ -158,10 +209,15 @@ pub struct KafkaCluster {
 }
 
 /// A broker as `host:port`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct BootstrapServer(
-    #[schemars(length(min = 3, max = 259), regex(pattern = r"^[A-Za-z0-9\[][A-Za-z0-9.:\]-]*:[0-9]{1,5}$"))]
+    #[schemars(
+        length(min = 3, max = 259),
+        regex(pattern = r"^[A-Za-z0-9\[][A-Za-z0-9.:\]-]*:[0-9]{1,5}$")
+    )]
     pub String,
 );
 
@@ -188,12 +244,14 @@ pub struct Egress {
     /// Name of the entry.
     pub name: Name,
     /// Host name; a leading `*.` stands for every name below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
     /// Address range, such as `10.20.0.0/16`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3), regex(pattern = r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$"))]
     pub cidr: Option<Text>,
     /// Ports. Default: 443.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(range(min = 1, max = 65_535)))]
     pub ports: Vec<u16>,
 }

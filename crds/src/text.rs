@@ -12,6 +12,27 @@ use std::ops::Deref;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+/// Pattern of [`Name`].
+pub const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9_.]*[a-z0-9])?$";
+/// Pattern of [`Ident`].
+pub const IDENT_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+/// Pattern of [`Column`].
+pub const COLUMN_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$";
+/// Pattern of [`SecretName`].
+pub const SECRET_NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// Pattern of [`EnvName`].
+pub const ENV_NAME_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+/// Pattern of [`Url`].
+pub const URL_PATTERN: &str = "^[a-z][a-z0-9+.-]*://[^ ]+$";
+/// Pattern of [`Host`].
+pub const HOST_PATTERN: &str = "^[A-Za-z0-9*]([-A-Za-z0-9.:]*[A-Za-z0-9])?$";
+/// Pattern of [`Topic`].
+pub const TOPIC_PATTERN: &str = "^[A-Za-z0-9._-]+$";
+/// Pattern of [`RelativePath`].
+pub const RELATIVE_PATH_PATTERN: &str = "^[^/\\\\][^\\\\]*$";
+/// Pattern of [`Instant`].
+pub const INSTANT_PATTERN: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+
 macro_rules! bounded_string {
     ($(#[$doc:meta])* $type:ident, $min:expr, $max:expr $(, $pattern:expr)?) => {
         $(#[$doc])*
@@ -113,15 +134,15 @@ macro_rules! bounded_string {
 bounded_string! {
     /// A name of a thing inside a resource, or of another resource in the same namespace:
     /// lower-case letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit.
-    Name, 1, 63, "^[a-z0-9]([-a-z0-9_.]*[a-z0-9])?$"
+    Name, 1, 63, NAME_PATTERN
 }
 bounded_string! {
     /// A name that expressions can say: a letter or `_`, then letters, digits and `_`.
-    Ident, 1, 63, "^[A-Za-z_][A-Za-z0-9_]*$"
+    Ident, 1, 63, IDENT_PATTERN
 }
 bounded_string! {
     /// A column of the message, dotted for a nested one, such as `http.status`.
-    Column, 1, 256, "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$"
+    Column, 1, 256, COLUMN_PATTERN
 }
 bounded_string! {
     /// An extracted name, as a decode step gives it. May be a dotted path into decoded JSON.
@@ -145,27 +166,27 @@ bounded_string! {
 }
 bounded_string! {
     /// Name of a Secret in the resource's own namespace.
-    SecretName, 1, 253, "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+    SecretName, 1, 253, SECRET_NAME_PATTERN
 }
 bounded_string! {
     /// Name of an environment variable.
-    EnvName, 1, 128, "^[A-Za-z_][A-Za-z0-9_]*$"
+    EnvName, 1, 128, ENV_NAME_PATTERN
 }
 bounded_string! {
     /// An address with its scheme, such as `https://search.example:9200`.
-    Url, 1, 1024, "^[a-z][a-z0-9+.-]*://[^ ]+$"
+    Url, 1, 1024, URL_PATTERN
 }
 bounded_string! {
     /// A host name or an IP address.
-    Host, 1, 253, "^[A-Za-z0-9*]([-A-Za-z0-9.:]*[A-Za-z0-9])?$"
+    Host, 1, 253, HOST_PATTERN
 }
 bounded_string! {
     /// A Kafka topic, or the beginning of one.
-    Topic, 1, 249, "^[A-Za-z0-9._-]+$"
+    Topic, 1, 249, TOPIC_PATTERN
 }
 bounded_string! {
     /// A relative path with forward slashes. Where it is used a rule also refuses `..`.
-    RelativePath, 1, 512, "^[^/\\\\][^\\\\]*$"
+    RelativePath, 1, 512, RELATIVE_PATH_PATTERN
 }
 bounded_string! {
     /// The text of a Protobuf file (proto3).
@@ -173,11 +194,11 @@ bounded_string! {
 }
 bounded_string! {
     /// A full Protobuf message name, such as `acme.checkout.App`.
-    MessageName, 1, 256, "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$"
+    MessageName, 1, 256, COLUMN_PATTERN
 }
 bounded_string! {
     /// A time as RFC 3339, such as `2026-11-01T10:42:00.5Z`.
-    Instant, 20, 40, "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+    Instant, 20, 40, INSTANT_PATTERN
 }
 bounded_string! {
     /// One sample line of a test.

@@ -14,13 +14,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// Not a duration; carries the text.
-    #[error("`{0}` is not a duration: write whole numbers with d, h, m, s, ms or us, largest first, such as 10s, 1m30s or 500ms")]
+    #[error(
+        "`{0}` is not a duration: write whole numbers with d, h, m, s, ms or us, largest first, such as 10s, 1m30s or 500ms"
+    )]
     Duration(String),
     /// Not a byte size; carries the text.
-    #[error("`{0}` is not a byte size: write a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB")]
+    #[error(
+        "`{0}` is not a byte size: write a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB"
+    )]
     ByteSize(String),
     /// Not a Kubernetes quantity; carries the text.
-    #[error("`{0}` is not a quantity: write a number with at most three decimals and one of m, k, Ki, M, Mi, G, Gi, T, Ti, such as 500m, 2 or 16Gi")]
+    #[error(
+        "`{0}` is not a quantity: write a number with at most three decimals and one of m, k, Ki, M, Mi, G, Gi, T, Ti, such as 500m, 2 or 16Gi"
+    )]
     Quantity(String),
 }
 
@@ -72,7 +78,11 @@ impl Duration {
 
     /// Length in microseconds as the signed number that event time is counted in.
     pub const fn as_micros_i64(self) -> i64 {
-        if self.0 > i64::MAX as u64 { i64::MAX } else { self.0 as i64 }
+        if self.0 > i64::MAX as u64 {
+            i64::MAX
+        } else {
+            self.0 as i64
+        }
     }
 
     /// Length in seconds.
@@ -142,8 +152,13 @@ impl fmt::Display for Duration {
 }
 
 /// Units of a byte size: text, bytes.
-const BYTE_UNITS: [(&str, u64); 5] =
-    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const BYTE_UNITS: [(&str, u64); 5] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,7 +198,10 @@ impl FromStr for ByteSize {
         let error = || UnitError::ByteSize(shorten(text));
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
-        let &(_, factor) = BYTE_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
+        let &(_, factor) = BYTE_UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(error)?;
         if digits == 0 || digits > 7 {
             return Err(error());
         }
@@ -238,8 +256,10 @@ impl FromStr for Quantity {
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let error = || UnitError::Quantity(shorten(text));
-        let number_length =
-            text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+        let number_length = text
+            .bytes()
+            .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
+            .count();
         let (number, unit) = text.split_at(number_length);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "000"));
         let is_digits = |part: &str, most: usize| {
@@ -254,7 +274,10 @@ impl FromStr for Quantity {
         if unit == "m" {
             return Ok(Self(milli.div_ceil(1_000)));
         }
-        let &(_, factor) = QUANTITY_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
+        let &(_, factor) = QUANTITY_UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(error)?;
         Ok(Self(milli * (factor / 1_000)))
     }
 }

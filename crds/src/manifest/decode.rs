@@ -20,40 +20,56 @@ use crate::text::{Extracted, Ident, MessageName, Pattern, ProtoText, RelativePat
 pub struct DecodeStep {
     /// Name of a previously extracted value to decode. Default: the whole line for the first step,
     /// then the payload the step before names (`log` of docker, `message` of cri and syslog).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Extracted>,
     /// Text put before every name that this step extracts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<Extracted>,
     /// When true a value that this step cannot decode skips the step instead of sending the line to
     /// the dead-letter output. Default false.
     #[serde(default)]
     pub optional: bool,
     /// A JSON object.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<Empty>,
     /// logfmt: `key=value key="two words"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub logfmt: Option<Empty>,
     /// Pairs of key and value with separators of your own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_value: Option<KeyValue>,
     /// Kubernetes CRI line: time, stream, tag, message. Partial lines are joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cri: Option<Empty>,
     /// Docker JSON envelope: `log`, `stream`, `time`. Partial lines are joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub docker: Option<Empty>,
     /// BSD syslog (RFC 3164).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub syslog3164: Option<Empty>,
     /// Syslog (RFC 5424) with structured data.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub syslog5424: Option<Empty>,
     /// Either form of syslog, told apart by the version after the priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub syslog: Option<Empty>,
     /// Access logs of Apache and nginx.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub combined: Option<Combined>,
     /// A regular expression with named groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub regex: Option<RegexDecoder>,
     /// A grok pattern, with the standard library of patterns.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub grok: Option<Grok>,
     /// A dissect pattern: `%{a} %{b}` with literal text between.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dissect: Option<Dissect>,
     /// Comma-separated values.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub csv: Option<Csv>,
     /// A Protobuf message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub protobuf: Option<ProtobufDecoder>,
 }
 
@@ -93,8 +109,20 @@ pub enum Decoder<'a> {
 impl DecodeStep {
     /// Field names of the decoders, in the order of the type.
     pub const DECODERS: &'static [&'static str] = &[
-        "json", "logfmt", "keyValue", "cri", "docker", "syslog3164", "syslog5424", "syslog",
-        "combined", "regex", "grok", "dissect", "csv", "protobuf",
+        "json",
+        "logfmt",
+        "keyValue",
+        "cri",
+        "docker",
+        "syslog3164",
+        "syslog5424",
+        "syslog",
+        "combined",
+        "regex",
+        "grok",
+        "dissect",
+        "csv",
+        "protobuf",
     ];
 
     /// The one decoder of this step; none when the resource was not checked and names none.
@@ -131,7 +159,11 @@ pub struct KeyValue {
 
 impl Default for KeyValue {
     fn default() -> Self {
-        Self { field_separator: " ".into(), pair_separator: "=".into(), quote: "\"".into() }
+        Self {
+            field_separator: " ".into(),
+            pair_separator: "=".into(),
+            quote: "\"".into(),
+        }
     }
 }
 
@@ -171,8 +203,8 @@ pub struct Grok {
     /// Pattern such as `%{IP:client} %{WORD:method}`.
     pub pattern: Pattern,
     /// Patterns of your own, by the name under which `pattern` uses them.
-    #[serde(default)]
-    #[schemars(extend("maxProperties" = 64))]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64, "x-kubernetes-validations" = rules::ident_keys()))]
     pub definitions: BTreeMap<Ident, Pattern>,
 }
 
@@ -215,8 +247,10 @@ fn double_quote() -> Separator {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ProtobufDecoder {
     /// The schema of the encoded message. Default: the manifest's own schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<ProtoSource>,
     /// Full name of the encoded message. Default: the manifest's own message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageName>,
 }
 
@@ -226,8 +260,10 @@ pub struct ProtobufDecoder {
 #[schemars(extend("x-kubernetes-validations" = rules::proto_source()))]
 pub struct ProtoSource {
     /// The text of a proto3 file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub proto: Option<ProtoText>,
     /// Path of a `.proto` file beside this resource. Only the command line reads files: it puts the
     /// text in place before it applies or runs the resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<RelativePath>,
 }

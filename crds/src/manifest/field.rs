@@ -18,23 +18,28 @@ pub struct Field {
     /// Column of the message, dotted for a nested one.
     pub name: Column,
     /// Extracted name that gives the value; may be a dotted path into JSON. Default: `name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Extracted>,
     /// Extracted names to try in order; the first that is present and not empty counts.
-    #[serde(default)]
-    #[schemars(length(max = 16))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16))]
     pub first_of: Vec<Extracted>,
     /// Constant value, the same for every line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Text>,
     /// Regular expression with one group; the group's text is the value. No match: the column is
     /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub extract: Option<Pattern>,
     /// Replacement of values, such as `W: WARN`. A value that is not a key stays as it is.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 128))]
     pub map: BTreeMap<Text, Text>,
     /// Factor for a numeric column, such as 0.001 to turn microseconds into milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     /// Value when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Text>,
     /// When true a line without this column goes to the dead-letter output. Default false.
     #[serde(default)]
@@ -50,6 +55,7 @@ pub struct ManifestMetric {
     /// Numeric column of the message.
     pub column: Column,
     /// Unit, such as `ms` or `bytes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Text>,
 }
 
@@ -57,6 +63,7 @@ pub struct ManifestMetric {
 /// the next start, belong to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = rules::multiline()))]
 pub struct Multiline {
     /// Regular expression that a start line matches.
     pub start: Pattern,
@@ -109,11 +116,11 @@ pub struct Templates {
     #[schemars(range(min = 2, max = 1_000))]
     pub max_children: u32,
     /// Patterns replaced by a variable before mining, in order.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub masks: Vec<Mask>,
     /// Regular expressions; text that matches one is not mined.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub exclude: Vec<Pattern>,
 }
@@ -151,16 +158,20 @@ pub struct Mask {
 #[schemars(extend("x-kubernetes-validations" = rules::redaction()))]
 pub struct Redaction {
     /// Columns to redact. Default: every text column (only for `pattern`).
-    #[serde(default)]
-    #[schemars(length(max = 128))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 128))]
     pub fields: Vec<Column>,
     /// Regular expression of what to replace.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<Pattern>,
     /// Replacement of each match. Default `[redacted]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replace: Option<Text>,
     /// When true the columns are emptied.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub drop: Option<bool>,
     /// The columns become a keyed hash (HMAC-SHA-256), so that equal values stay equal.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<RedactionHash>,
 }
 
@@ -175,14 +186,17 @@ impl Redaction {
 #[schemars(extend("x-kubernetes-validations" = rules::redaction_hash()))]
 pub struct RedactionHash {
     /// Secret in this namespace whose entry `key` holds the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_secret_name: Option<SecretName>,
     /// Environment variable that holds the key. For local mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_env: Option<EnvName>,
 }
 
 /// What happens to lines above a size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(extend("x-kubernetes-validations" = rules::superlog()))]
 pub struct Superlog {
     /// Lines above this size are superlogs. Default 256KiB.
     pub max_bytes: ByteSize,
@@ -193,7 +207,10 @@ pub struct Superlog {
 
 impl Default for Superlog {
     fn default() -> Self {
-        Self { max_bytes: ByteSize::from_kib(256), action: SuperlogAction::Truncate }
+        Self {
+            max_bytes: ByteSize::from_kib(256),
+            action: SuperlogAction::Truncate,
+        }
     }
 }
 
@@ -207,4 +224,3 @@ pub enum SuperlogAction {
     /// Keep whole in the object store.
     ClaimCheck,
 }
-

@@ -41,54 +41,83 @@ pub struct Empty {}
     category = "logloom",
     derive = "PartialEq",
     doc = "How one log format becomes one message of a Protobuf schema, with tests.",
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "True when the manifest compiles and its tests pass"),
-    printcolumn(name = "Message", type_ = "string", json_path = ".spec.schema.message", description = "Protobuf message of the events"),
-    printcolumn(name = "Tests", type_ = "string", json_path = ".status.tests", description = "Passed and all tests"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why it is or is not ready", priority = 1)
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "True when the manifest compiles and its tests pass"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".spec.schema.message",
+        description = "Protobuf message of the events"
+    ),
+    printcolumn(
+        name = "Tests",
+        type_ = "string",
+        json_path = ".status.tests",
+        description = "Passed and all tests"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is or is not ready",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ParsingManifestSpec {
     /// What this format is, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
     /// The message that every line becomes.
     pub schema: MessageSchema,
     /// Steps that take a line apart, in order.
-    #[serde(default)]
     #[schemars(length(min = 1, max = 16))]
     pub decode: Vec<DecodeStep>,
     /// How columns of the message get their values. An extracted name that equals a column's name
     /// needs no entry.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub fields: Vec<Field>,
     /// Where event time comes from.
     pub timestamp: TimestampRule,
     /// Expression over the message; a line for which it is false is dropped with reason `filtered`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Expr>,
     /// Column that holds the correlation key, such as a trace id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Column>,
     /// Columns that scopes may use.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "set"))]
     pub dimensions: Vec<Column>,
     /// Numbers that every event carries.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub metrics: Vec<ManifestMetric>,
     /// Events of several lines, such as stack traces.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub multiline: Option<Multiline>,
     /// Mining of templates from one text column.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub templates: Option<Templates>,
     /// Redaction, in order, before anything leaves the worker.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub redact: Vec<Redaction>,
     /// What happens to lines above a size.
     #[serde(default)]
     pub superlog: Superlog,
     /// Sample lines and what must come of them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub tests: Vec<ManifestTest>,
 }
@@ -99,9 +128,11 @@ pub struct ParsingManifestSpec {
 #[schemars(extend("x-kubernetes-validations" = rules::proto_source()))]
 pub struct MessageSchema {
     /// The text of a proto3 file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub proto: Option<ProtoText>,
     /// Path of a `.proto` file beside this resource. Only the command line reads files: it puts the
     /// text in place before it applies or runs the resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<RelativePath>,
     /// Full name of the message.
     pub message: MessageName,

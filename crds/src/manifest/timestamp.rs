@@ -6,12 +6,14 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::rules;
 use crate::text::{Extracted, Text};
 use crate::units::Duration;
 
 /// Where an event's time comes from, and how far out of order it may be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = rules::timestamp()))]
 pub struct TimestampRule {
     /// Extracted name that holds the time.
     pub from: Extracted,
@@ -39,6 +41,7 @@ pub struct TimestampRule {
     pub max_future: Duration,
     /// A time further than this before the time at which the source took the line is dropped and
     /// counted. Default: no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Duration>,
 }
 
@@ -103,9 +106,10 @@ impl<'de> Deserialize<'de> for DefaultYear {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<DefaultYear, E> {
-                match text {
-                    "auto" => Ok(DefaultYear::Auto),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                match (text, text.parse()) {
+                    ("auto", _) => Ok(DefaultYear::Auto),
+                    (_, Ok(year)) => self.visit_u64(year),
+                    (_, Err(_)) => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
                 }
             }
 
@@ -140,7 +144,7 @@ impl JsonSchema for DefaultYear {
         json_schema!({
             "x-kubernetes-int-or-string": true,
             "maxLength": 4,
-            "x-kubernetes-validations": crate::rules::default_year(),
+            "x-kubernetes-validations": rules::default_year(),
         })
     }
 }

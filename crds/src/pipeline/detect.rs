@@ -12,14 +12,18 @@ use crate::units::Duration;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Detect {
     /// Shifts of a metric's distribution.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub regime: Option<Regime>,
     /// The common baseline of sibling scopes, and the scopes that leave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
     /// Scopes with too few samples report at their parent.
     pub dynamic_scoping: DynamicScoping,
     /// The combination of dimension values that explains the anomalous events.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subspace: Option<Subspace>,
     /// Relations between the intervals of one request type, critical path, where time went.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub waterfall: Option<Waterfall>,
 }
 
@@ -30,10 +34,11 @@ pub struct Detect {
 #[schemars(extend("x-kubernetes-validations" = rules::metric_or_metrics()))]
 pub struct Regime {
     /// Name of a `value` metric.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<Ident>,
     /// Names of several `value` metrics.
-    #[serde(default)]
-    #[schemars(length(max = 32))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 32))]
     pub metrics: Vec<Ident>,
     /// Names of the windows that are compared, pair by pair.
     #[schemars(length(min = 2, max = 8), extend("x-kubernetes-list-type" = "set"))]
@@ -79,10 +84,11 @@ impl Regime {
 #[schemars(extend("x-kubernetes-validations" = rules::metric_or_metrics()))]
 pub struct Baseline {
     /// Name of a `value` metric.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<Ident>,
     /// Names of several `value` metrics.
-    #[serde(default)]
-    #[schemars(length(max = 32))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 32))]
     pub metrics: Vec<Ident>,
     /// Quantile that is compared, between 0 and 1. Default 0.99.
     #[serde(default = "default_quantile")]
@@ -92,6 +98,7 @@ pub struct Baseline {
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "set"))]
     pub among: Vec<Column>,
     /// Name of the window. Default: the first tumbling or sliding one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<Ident>,
     /// Coverage of the interval of one scope. Default 0.84: two such intervals that do not touch
     /// differ at about 0.05.
@@ -145,7 +152,10 @@ pub struct DynamicScoping {
 
 impl Default for DynamicScoping {
     fn default() -> Self {
-        Self { enabled: false, effect: 1.5 }
+        Self {
+            enabled: false,
+            effect: 1.5,
+        }
     }
 }
 
@@ -180,10 +190,13 @@ pub struct Waterfall {
     /// Column that names an interval, such as the operation.
     pub segment: Column,
     /// Column of an interval's length. Default: intervals run from event to event.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<Column>,
     /// Column of an interval's own id, for spans.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Column>,
     /// Column of the id of the interval around it, for spans.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Column>,
     /// Most segments of one request type. Default 64.
     #[serde(default = "default_max_segments")]

@@ -3,12 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rules;
 use crate::text::{Column, Expr, Ident};
 use crate::units::{ByteSize, Duration};
 
 /// Gathers the events of one correlation key within a bound of event time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = rules::join()))]
 pub struct Join {
     /// Column of the correlation key, present in the message of every stream.
     pub key: Column,
@@ -23,6 +25,7 @@ pub struct Join {
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["source"]))]
     pub streams: Vec<JoinStream>,
     /// Expression over the events gathered so far; an assembly for which it is true is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub complete: Option<Expr>,
     /// Most events of one key; at the bound the key is completed early and counted. Default 10000.
     #[serde(default = "default_max_events")]

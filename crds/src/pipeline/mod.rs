@@ -28,7 +28,6 @@ pub use source::*;
 pub use test::*;
 pub use window::*;
 
-use crate::rules;
 use crate::status::{Condition, conditions_schema};
 use crate::text::Text;
 
@@ -50,58 +49,99 @@ use crate::text::Text;
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "True when the pipeline runs as its spec says"),
-    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where in its life the pipeline is"),
-    printcolumn(name = "Workers", type_ = "integer", json_path = ".status.replicas", description = "Workers that run"),
-    printcolumn(name = "Lag", type_ = "string", json_path = ".status.lag", description = "Time by which the slowest source lags"),
-    printcolumn(name = "Completeness", type_ = "string", json_path = ".status.completeness", description = "Share of accounted lines over the last closed hour"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why it is or is not ready"),
-    printcolumn(name = "Generation", type_ = "integer", json_path = ".status.generation", description = "Generation of the running pipeline", priority = 1)
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "True when the pipeline runs as its spec says"
+    ),
+    printcolumn(
+        name = "Phase",
+        type_ = "string",
+        json_path = ".status.phase",
+        description = "Where in its life the pipeline is"
+    ),
+    printcolumn(
+        name = "Workers",
+        type_ = "integer",
+        json_path = ".status.replicas",
+        description = "Workers that run"
+    ),
+    printcolumn(
+        name = "Lag",
+        type_ = "string",
+        json_path = ".status.lag",
+        description = "Time by which the slowest source lags"
+    ),
+    printcolumn(
+        name = "Completeness",
+        type_ = "string",
+        json_path = ".status.completeness",
+        description = "Share of accounted lines over the last closed hour"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is or is not ready"
+    ),
+    printcolumn(
+        name = "Generation",
+        type_ = "integer",
+        json_path = ".status.generation",
+        description = "Generation of the running pipeline",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("x-kubernetes-validations" = rules::pipeline()))]
 pub struct TenantPipelineSpec {
     /// What this pipeline is for, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
     /// Streams of lines.
     #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub sources: Vec<Source>,
     /// Gathers the events of one correlation key across streams. Default: events go on one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
     /// Scope levels, coarse to fine; each has the columns of the one before and more.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub scopes: Vec<ScopeLevel>,
     /// What is measured at every scope.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub metrics: Vec<Metric>,
     /// Over which time it is measured.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub windows: Vec<Window>,
     /// Values of closed windows put on every event.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub augment: Vec<Augment>,
     /// Built-in detectors.
     #[serde(default)]
     pub detect: Detect,
     /// Models.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub infer: Vec<Infer>,
     /// Rules that combine windows into objects for the stores.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub aggregate: Vec<Aggregate>,
     /// Alert rules.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub alerts: Vec<Alert>,
     /// Where results go.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub sinks: Vec<Sink>,
     /// Bounds of this pipeline.
@@ -117,7 +157,7 @@ pub struct TenantPipelineSpec {
     #[serde(default)]
     pub suspend: bool,
     /// Input lines and what must come of them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub tests: Vec<PipelineTest>,
 }

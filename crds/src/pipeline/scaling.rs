@@ -25,11 +25,14 @@ pub struct Scaling {
     pub mode: ScalingMode,
     /// Workers asked for by hand or by `kubectl scale`, kept within the bounds above. In `auto` mode it
     /// is only where a new pipeline begins. Default: `minWorkers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_024))]
     pub workers: Option<u32>,
     /// CPU of one worker, such as `500m`. Default: the platform's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_cpu: Option<Quantity>,
     /// Memory of one worker, such as `512Mi`. Default: the platform's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_memory: Option<Quantity>,
 }
 
@@ -63,12 +66,14 @@ pub enum ScalingMode {
 /// With which guarantee results are delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(extend("x-kubernetes-validations" = rules::delivery()))]
 pub struct Delivery {
     /// `exactlyOnce` (default) or `atLeastOnce`.
     pub guarantee: Guarantee,
     /// Time between checkpoints. Default 10s.
     pub checkpoint_every: Duration,
     /// Where checkpoints are kept. Default: the platform's store.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<CheckpointStore>,
     /// Longest time that a record waits for others in a frame between stages. Default 50ms.
     pub linger: Duration,
@@ -103,5 +108,6 @@ pub struct CheckpointStore {
     /// Address, such as `s3://bucket/prefix`.
     pub url: Url,
     /// Secret in this namespace with the store's keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<SecretName>,
 }

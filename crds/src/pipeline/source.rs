@@ -16,9 +16,11 @@ pub struct Source {
     /// Name of the source in this pipeline.
     pub name: Ident,
     /// Kafka topics of one cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kafka: Option<KafkaSource>,
     /// Lines that the command line binds with `--input NAME=…`. For local mode only; a `kafka` source
     /// can be bound in the same way.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub external: Option<Empty>,
     /// Name of the ParsingManifest in this namespace that reads the lines.
     pub manifest: Name,
@@ -27,6 +29,7 @@ pub struct Source {
     #[serde(default)]
     pub idle: Idle,
     /// Removal of lines that were shipped twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dedupe: Option<Dedupe>,
 }
 
@@ -87,9 +90,11 @@ pub enum Idle {
 /// that an application really wrote several times are kept, by their ordinal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = rules::dedupe()))]
 pub struct Dedupe {
     /// How long, in event time, a line is remembered.
     pub window: Duration,
     /// Column that names the host or pod that wrote the line. Default: content and time decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Column>,
 }

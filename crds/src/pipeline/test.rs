@@ -28,6 +28,7 @@ pub struct TestLine {
     /// The line.
     pub line: Line,
     /// Time at which the source took the line. Default: the line's own time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
 }
 
@@ -38,24 +39,31 @@ pub struct TestLine {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PipelineExpect {
     /// Events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_maps_schema")]
     pub events: Option<Vec<JsonMap>>,
     /// Closed windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_maps_schema")]
     pub windows: Option<Vec<JsonMap>>,
     /// Aggregates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_maps_schema")]
     pub aggregates: Option<Vec<JsonMap>>,
     /// Alerts, each change of state as one record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_maps_schema")]
     pub alerts: Option<Vec<JsonMap>>,
     /// Findings of the detectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_maps_schema")]
     pub findings: Option<Vec<JsonMap>>,
     /// Dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_maps_schema")]
     pub deadletter: Option<Vec<JsonMap>>,
     /// Events that came too late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "json_maps_schema")]
     pub late: Option<Vec<JsonMap>>,
 }

@@ -8,7 +8,9 @@ use crate::text::{Column, Expr, Ident, Text};
 use crate::units::{ByteSize, Duration};
 
 /// A scope level: the columns whose values name one scope.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct ScopeLevel(#[schemars(length(min = 1, max = 16))] pub Vec<Column>);
 
@@ -21,18 +23,25 @@ pub struct Metric {
     /// Name of the metric in expressions.
     pub name: Ident,
     /// Source to which the metric is restricted. Default: every event.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Ident>,
     /// Numeric expression over an event: count, sum, min, max and quantiles of it are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Expr>,
     /// Condition over an event: the number of events for which it is true.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub count_where: Option<Expr>,
     /// Expression over an event: the number of distinct values (HyperLogLog).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<Expr>,
     /// One metric divided by another.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<Ratio>,
     /// A metric per second of window time.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
     /// Unit, such as `ms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Text>,
 }
 
@@ -89,19 +98,23 @@ pub struct Window {
     /// Name of the window.
     pub name: Ident,
     /// Windows of this length, one after the other, aligned to 1970-01-01T00:00:00Z.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tumbling: Option<Duration>,
     /// Windows that overlap.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sliding: Option<Sliding>,
     /// Windows of activity, ended by a gap.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
     /// Windows of a number of events.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<CountWindow>,
     /// How late, beyond the allowed disorder, an event still corrects a closed window. Default 0s.
     #[serde(default)]
     pub lateness: Duration,
     /// Depths of the scope levels at which this window is kept; 1 is the first entry of the
     /// pipeline's `scopes`. Default: all.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(range(min = 1, max = 16)))]
     pub scopes: Vec<u32>,
 }

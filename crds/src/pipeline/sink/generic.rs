@@ -17,6 +17,7 @@ pub struct KafkaSink {
     /// Topic.
     pub topic: Topic,
     /// Column whose value is the record's key. Default: the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Column>,
 }
 
@@ -30,6 +31,7 @@ pub struct OtlpSink {
     #[serde(default)]
     pub protocol: OtlpProtocol,
     /// Secret in this namespace with `token` and `ca.crt`, those that are needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<SecretName>,
 }
 
@@ -57,9 +59,10 @@ pub struct HttpSink {
     #[serde(default)]
     pub body: HttpBody,
     /// Secret in this namespace with `token`, or `username` and `password`, and `ca.crt` if needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_name: Option<SecretName>,
     /// Headers that are not secret.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
     pub headers: BTreeMap<Text, Text>,
 }

@@ -26,6 +26,7 @@ pub struct Sink {
     /// What it takes.
     pub stream: Stream,
     /// Expression over a record; only those for which it is true are delivered. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Expr>,
     /// How records are batched.
     #[serde(default)]
@@ -44,32 +45,46 @@ pub struct Sink {
     #[serde(default)]
     pub breaker: Breaker,
     /// Elasticsearch.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub elasticsearch: Option<SearchSink>,
     /// OpenSearch.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub opensearch: Option<SearchSink>,
     /// Druid, through a public Kafka topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub druid: Option<DruidSink>,
     /// Parquet files in an object store.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parquet: Option<ParquetSink>,
     /// HTTP with a CloudEvents body.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookSink>,
     /// Prometheus Alertmanager, API v2.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub alertmanager: Option<AlertmanagerSink>,
     /// A Slack-compatible incoming webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub slack: Option<SlackSink>,
     /// PagerDuty Events v2.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pagerduty: Option<PagerdutySink>,
     /// E-mail by SMTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailSink>,
     /// A Kafka topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kafka: Option<KafkaSink>,
     /// OTLP logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp: Option<OtlpSink>,
     /// HTTP bulk upsert with an id per record.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpSink>,
     /// PostgreSQL upsert.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub postgres: Option<PostgresSink>,
     /// A file of JSON lines. For local mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSink>,
 }
 
@@ -117,8 +132,20 @@ pub enum SinkTarget<'a> {
 impl Sink {
     /// Field names of the targets, in the order of the type.
     pub const TARGETS: &'static [&'static str] = &[
-        "elasticsearch", "opensearch", "druid", "parquet", "webhook", "alertmanager", "slack",
-        "pagerduty", "email", "kafka", "otlp", "http", "postgres", "file",
+        "elasticsearch",
+        "opensearch",
+        "druid",
+        "parquet",
+        "webhook",
+        "alertmanager",
+        "slack",
+        "pagerduty",
+        "email",
+        "kafka",
+        "otlp",
+        "http",
+        "postgres",
+        "file",
     ];
 
     /// The one target of this sink; none when the resource was not checked and names none.
@@ -142,7 +169,20 @@ impl Sink {
 }
 
 /// What a sink takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Stream {
     /// Augmented events.
@@ -183,6 +223,7 @@ impl Stream {
 /// Batches of records to a sink.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(extend("x-kubernetes-validations" = rules::batch()))]
 pub struct Batch {
     /// Most records of one request. Default 5000.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -195,7 +236,11 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { max_records: 5_000, max_bytes: ByteSize::from_mib(8), linger: Duration::from_secs(1) }
+        Self {
+            max_records: 5_000,
+            max_bytes: ByteSize::from_mib(8),
+            linger: Duration::from_secs(1),
+        }
     }
 }
 
@@ -212,7 +257,9 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 6, within: Duration::from_secs(16 * 3_600) }
+        Self {
+            attempts: 6,
+            within: Duration::from_secs(16 * 3_600),
+        }
     }
 }
-
