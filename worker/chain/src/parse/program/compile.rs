@@ -912,7 +912,7 @@ impl Compiler<'_> {
             let expects = test.expect.is_some()
                 || test.expect_timestamp.is_some()
                 || test.expect_reason.is_some();
-            if !expects && test.expect_events.is_empty() {
+            if !expects && test.expect_events.is_none() {
                 let remedy = "write `expect`, `expectTimestamp`, `expectReason` or `expectEvents`";
                 self.findings.error(
                     Reason::MissingField,
@@ -930,7 +930,7 @@ impl Compiler<'_> {
             .iter()
             .flatten()
             .map(|(name, _)| (format!("{path}.expect.{name}"), name));
-        let events = test.expect_events.iter().enumerate();
+        let events = test.expect_events.iter().flatten().enumerate();
         let events = events.flat_map(|(place, event)| {
             event
                 .keys()
