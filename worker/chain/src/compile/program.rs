@@ -8,6 +8,7 @@
 
 pub use super::shape::*;
 use crate::parse::program::ParseProgram;
+use crate::row::Column;
 use crate::time::Span;
 use std::sync::Arc;
 
@@ -54,6 +55,15 @@ pub struct Program {
     pub limits: Limits,
 }
 
+/// Removal of lines that were shipped twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dedupe {
+    /// How long, in event time, a line is remembered.
+    pub window: Span,
+    /// Column of the host that wrote the line; without, the source partition stands for it.
+    pub host: Option<Column>,
+}
+
 /// One source.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -65,8 +75,8 @@ pub struct Source {
     pub disorder: Span,
     /// Whether an idle partition may advance time by a log-end claim (`idle: claim`) or holds it (`hold`).
     pub claims: bool,
-    /// Content dedupe window, if wanted.
-    pub dedupe: Option<Span>,
+    /// Content dedupe, if wanted.
+    pub dedupe: Option<Dedupe>,
     /// What its rows contribute to windows when they are observed on their own (no join, or assemble).
     pub observe: Observation,
 }

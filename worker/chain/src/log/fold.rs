@@ -36,6 +36,12 @@ pub trait Stage {
     /// Cursors and time.
     fn receiver(&self) -> &Receiver;
 
+    /// What its frames may say about what follows: task time, less what the stage itself delays (a join that
+    /// observes rows when they are joined).
+    fn mark(&self) -> EventTime {
+        self.receiver().time()
+    }
+
     /// Appends the whole state, canonical, the receiver first ([`Receiver::save`]).
     fn save(&self, out: &mut Writer);
 }
@@ -143,7 +149,7 @@ pub fn fold_frame<S: Stage + ?Sized>(
 ) -> Received {
     out.begin(at);
     let received = stage.step(at, frame, out);
-    out.end(at.next(), stage.receiver().time());
+    out.end(at.next(), stage.mark());
     received
 }
 

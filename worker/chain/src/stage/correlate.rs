@@ -4,7 +4,7 @@
 //!  rows ─► assemble lines (R6) ─► dedupe ─┬─► observe ─► panes ──────────────► panes link
 //!                                         ├─► join ─► joined events ─► augment ► events link
 //!                                         └─► behind every window ───────────► late link
-//!  fates ─► ledger                             closed values ◄─────────────── feedback from analyze
+//!  fates ─► ledger link                        closed values ◄─────────────── feedback from analyze
 //! ```
 //!
 //! Rows are observed when they are folded; rows of inner, left and outer joins when they are joined. Panes leave only
@@ -13,24 +13,30 @@
 mod assembly;
 mod augment;
 mod dedupe;
+mod ledger;
+mod observe;
 mod output;
 
 use crate::compile::program::{Join, JoinMode, Program};
-use crate::join::{Arrival, JoinState, Joined, Taken};
-use crate::log::ledger::Ledger;
+use crate::join::{Arrival, JoinState, Taken};
 use crate::log::{FateRun, Fold, Frame, Minute, Offset, Outputs, Position, Reason, Received, Receiver, Rules, Stage, Upstream};
 use crate::row::RowBuf;
 use crate::stage::events::{EventKind, EventRecord, LateRecord, Member};
 use crate::stage::ingest::key_bytes;
-use crate::stage::joins::{JoinsRecord, RowRecord, TemplateMark};
+use crate::stage::joins::{JoinsRecord, RowRecord};
 use crate::stage::plan::{Plan, correlate_link};
 use crate::time::EventTime;
-use crate::window::pane::PaneTable;
+use crate::window::records::NewTemplate;
+use crate::window::{PanePlan, PaneTable, Placed};
 use crate::wire::{Reader, WireError, Writer};
 use assembly::Assemblies;
 use augment::ClosedValues;
 use dedupe::Dedupe;
+use ledger::CorrelateLedger;
+use observe::Measures;
 use std::sync::Arc;
+
+pub use ledger::StageTally;
 
 /// State of a correlate task.
 pub struct CorrelateTask {
@@ -48,8 +54,11 @@ struct Body {
     dedupe: Dedupe,
     join: Option<JoinState>,
     panes: PaneTable,
+    /// Least event time per source: how long a source has been running, for new templates.
+    started: Vec<EventTime>,
     closed: ClosedValues,
-    ledger: Ledger,
+    ledger: CorrelateLedger,
+    measures: Measures,
 }
 
 /// A row of which everything is known.
@@ -64,16 +73,18 @@ struct FullRow<'a> {
 
 impl CorrelateTask {
     /// A task before its first frame.
-    pub fn new(program: Arc<Program>, plan: Arc<Plan>, rules: Rules) -> Self {
+    pub fn new(program: Arc<Program>, plan: Arc<Plan>, panes: Arc<PanePlan>, rules: Rules) -> Self {
         let receiver = Receiver::new(plan.joins_upstreams(&program), rules);
         let body = Body {
             now: EventTime::MIN,
             assemblies: Assemblies::default(),
             dedupe: Dedupe::new(&program),
             join: program.join.as_ref().map(JoinState::new),
-            panes: PaneTable::new(&program, rules),
+            measures: Measures::new(&program, panes.layout()),
+            panes: PaneTable::new(panes),
+            started: vec![EventTime::MAX; program.sources.len()],
             closed: ClosedValues::default(),
-            ledger: Ledger::default(),
+            ledger: CorrelateLedger::default(),
             program,
             plan,
         };
@@ -84,25 +95,33 @@ impl CorrelateTask {
     ///
     /// # Errors
     /// [`WireError`] when the bytes are not such a state.
-    pub fn load(program: Arc<Program>, plan: Arc<Plan>, rules: Rules, input: &mut Reader<'_>) -> Result<Self, WireError> {
+    pub fn load(
+        program: Arc<Program>,
+        plan: Arc<Plan>,
+        panes: Arc<PanePlan>,
+        rules: Rules,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, WireError> {
         let receiver = Receiver::load(input, rules)?;
         let body = Body {
             now: receiver.time(),
-            assemblies: Assemblies::load(&program, &plan, input)?,
+            assemblies: Assemblies::load(&plan, input)?,
             dedupe: Dedupe::load(&program, input)?,
             join: program.join.as_ref().map(|join| JoinState::load(join, input)).transpose()?,
-            panes: PaneTable::load(&program, rules, input)?,
+            measures: Measures::new(&program, panes.layout()),
+            panes: PaneTable::load(panes, input)?,
+            started: program.sources.iter().map(|_| input.signed().map(EventTime)).collect::<Result<_, _>>()?,
             closed: ClosedValues::load(input)?,
-            ledger: Ledger::load(input)?,
+            ledger: CorrelateLedger::load(input)?,
             program,
             plan,
         };
         Ok(Self { receiver, body })
     }
 
-    /// The ledger of what this task has received.
-    pub fn ledger(&self) -> &Ledger {
-        &self.body.ledger
+    /// What has been counted and not sent on the ledger link.
+    pub fn tallies(&self) -> impl Iterator<Item = StageTally<'_>> {
+        self.body.ledger.tallies()
     }
 
     /// Rows that wait for partners, and their logical bytes.
@@ -118,7 +137,9 @@ impl CorrelateTask {
 
 impl Stage for CorrelateTask {
     fn step(&mut self, _at: Offset, frame: &Frame<'_>, out: &mut Outputs) -> Received {
-        self.receiver.step(frame, &mut self.body, out)
+        let received = self.receiver.step(frame, &mut self.body, out);
+        self.body.ledger.settle(received.upstream, received.next.offset, out);
+        received
     }
 
     fn receiver(&self) -> &Receiver {
@@ -126,44 +147,64 @@ impl Stage for CorrelateTask {
     }
 
     fn mark(&self) -> EventTime {
-        self.body.settled(self.receiver.time())
+        self.body.settled()
     }
 
     fn save(&self, out: &mut Writer) {
+        let body = &self.body;
         self.receiver.save(out);
-        self.body.assemblies.save(out);
-        self.body.dedupe.save(out);
-        if let Some(join) = &self.body.join {
+        body.assemblies.save(out);
+        body.dedupe.save(out);
+        if let Some(join) = &body.join {
             join.save(out);
         }
-        self.body.panes.save(out);
-        self.body.closed.save(out);
-        self.body.ledger.save(out);
+        body.panes.save(out);
+        body.started.iter().for_each(|started| out.signed(started.0));
+        body.closed.save(out);
+        body.ledger.save(out);
     }
 }
 
 impl Fold for Body {
     fn record(&mut self, upstream: Upstream, at: Position, payload: &[u8], out: &mut Outputs) {
         if Plan::is_feedback(upstream) {
-            self.closed.record(payload);
+            self.closed.record(&self.program, payload);
             return;
         }
+        let Some(partition) = self.plan.partition(upstream).copied() else { return };
+        let id = partition.origin.event(at.offset.0, 0);
         match JoinsRecord::read(payload) {
-            Ok(JoinsRecord::Row(row)) => self.row(upstream, at, row, out),
-            Ok(JoinsRecord::Continuation { text }) => self.continuation(upstream, at, text),
+            Ok(JoinsRecord::Row(row)) => {
+                self.ledger.received(upstream, at.offset, Minute::of(row.time), id);
+                self.row(upstream, at.offset, id, partition.source.0, row, out);
+            }
+            Ok(JoinsRecord::Continuation { time, text }) => {
+                self.ledger.received(upstream, at.offset, Minute::of(time), id);
+                let parse = &self.program.sources[usize::from(partition.source.0)].parse;
+                let reason = match self.assemblies.push(upstream, parse, text) {
+                    assembly::Pushed::Added => return self.ledger.passed(upstream, at.offset, time, id),
+                    assembly::Pushed::Full => Reason::AssemblyOverflow,
+                    assembly::Pushed::NoStart => Reason::OrphanContinuation,
+                };
+                self.ledger.dropped(upstream, at.offset, time, id, reason);
+            }
             // A frame is checked when it is decoded, so this is a sender of another version: counted, never folded.
-            Err(_) => self.ledger.dropped(upstream, Minute::UNKNOWN, Reason::SchemaMismatch, 1),
+            Err(_) => {
+                self.ledger.received(upstream, at.offset, Minute::UNKNOWN, id);
+                self.ledger.dropped(upstream, at.offset, EventTime::MIN, id, Reason::SchemaMismatch);
+            }
         }
     }
 
     fn fate(&mut self, upstream: Upstream, run: FateRun, _out: &mut Outputs) {
-        if !Plan::is_feedback(upstream) {
-            self.ledger.fate(upstream, run);
+        if let Some(partition) = self.plan.partition(upstream) {
+            let origin = partition.origin;
+            self.ledger.fate(upstream, run, |offset| origin.event(offset.0, 0));
         }
     }
 
     fn marked(&mut self, upstream: Upstream, mark: EventTime, out: &mut Outputs) {
-        if let Some(done) = self.assemblies.due(upstream, mark) {
+        if let Some(done) = self.assemblies.due(&self.program, upstream, mark) {
             self.assembled(done, out);
         }
     }
@@ -175,146 +216,136 @@ impl Fold for Body {
     fn time(&mut self, now: EventTime, out: &mut Outputs) {
         self.now = now;
         self.with_join(out, |join, definition, emit| join.advance(definition, now, emit));
-        self.panes.flush(self.settled(now), out);
-        self.ledger.cut(out, correlate_link::LEDGER);
+        let settled = self.settled();
+        self.panes.flush(settled, &mut |partition: u32, _time: EventTime, record: &[u8]| {
+            out.emit(out.outlet(correlate_link::PANES, partition as u16), record);
+        });
     }
 }
 
 impl Body {
     /// Up to where every observation has been made: task time, less what the join holds back.
-    fn settled(&self, now: EventTime) -> EventTime {
+    fn settled(&self) -> EventTime {
         match (&self.join, &self.program.join) {
             (Some(state), Some(join)) => match join.mode {
-                JoinMode::Assemble => now,
-                JoinMode::Inner => state.frontier().min(now),
-                JoinMode::Left | JoinMode::Outer => state.frontier().min(now).minus(join.within),
+                JoinMode::Assemble => self.now,
+                JoinMode::Inner => state.frontier().min(self.now),
+                JoinMode::Left | JoinMode::Outer => state.frontier().min(self.now).minus(join.within),
             },
-            _ => now,
+            _ => self.now,
         }
     }
 
-    fn row(&mut self, upstream: Upstream, at: Position, record: RowRecord<'_>, out: &mut Outputs) {
-        let Some(partition) = self.plan.partition(upstream).copied() else { return };
-        let id = partition.origin.event(at.offset.0, 0);
-        self.ledger.passed(upstream, Minute::of(record.time), id);
-        let member = Member {
-            source: partition.source.0,
-            id,
-            time: record.time,
-            template: record.template.map(|template| template.id),
-            row: record.row,
-        };
-        let new_template = record.template.and_then(|template: TemplateMark<'_>| template.new);
-        let row = FullRow { upstream, offset: at.offset, member, new_template };
+    /// A start line closes the assembly before it.
+    fn row(&mut self, upstream: Upstream, offset: Offset, id: crate::id::Id, source: u16, record: RowRecord<'_>, out: &mut Outputs) {
+        let template = record.template.map(|template| template.id);
+        let member = Member { source, id, time: record.time, template, row: record.row };
+        let new_template = record.template.and_then(|template| template.new);
+        let row = FullRow { upstream, offset, member, new_template };
         if !record.opens {
             return self.event(row, out);
         }
-        if let Some(before) = self.assemblies.open(upstream, &row) {
+        if let Some(before) = self.assemblies.open(&row) {
             self.assembled(before, out);
         }
     }
 
-    fn continuation(&mut self, upstream: Upstream, at: Position, text: &[u8]) {
-        let Some(partition) = self.plan.partition(upstream) else { return };
-        let id = partition.origin.event(at.offset.0, 0);
-        let parse = &self.program.sources[usize::from(partition.source.0)].parse;
-        match self.assemblies.push(upstream, parse, text) {
-            Some(minute) => self.ledger.passed(upstream, minute, id),
-            None => self.ledger.dropped_with_id(upstream, Minute::UNKNOWN, Reason::OrphanContinuation, id),
-        }
-    }
-
-    fn assembled(&mut self, done: assembly::Done, out: &mut Outputs) {
-        let parse = Arc::clone(&self.program.sources[usize::from(done.source)].parse);
-        let row = done.finish(&parse);
-        self.event(row.full(), out);
+    fn assembled(&mut self, done: assembly::Open, out: &mut Outputs) {
+        let program = Arc::clone(&self.program);
+        let finished = done.finish(&program);
+        self.event(finished.full(), out);
     }
 
     /// A whole event: one line, or an assembled one.
     fn event(&mut self, row: FullRow<'_>, out: &mut Outputs) {
         let program = Arc::clone(&self.program);
-        let source = &program.sources[usize::from(row.member.source)];
+        let member = row.member;
+        let source = &program.sources[usize::from(member.source)];
+        let started = &mut self.started[usize::from(member.source)];
+        *started = (*started).min(member.time);
         let mut cells = RowBuf::new();
-        if source.parse.decode(row.member.row, &mut cells).is_err() {
-            return self.ledger.move_to_dropped(row.upstream, Minute::of(row.member.time), Reason::SchemaMismatch, row.member.id);
+        if source.parse.decode(member.row, &mut cells).is_err() {
+            return self.ledger.dropped(row.upstream, row.offset, member.time, member.id, Reason::SchemaMismatch);
         }
-        if self.dedupe.is_repeat(&program, row.member.source, row.upstream, row.member.time, &cells, row.member.row) {
-            return self.ledger.move_to_dropped(row.upstream, Minute::of(row.member.time), Reason::Duplicate, row.member.id);
+        if self.dedupe.is_repeat(&program, row.upstream, &member, &cells) {
+            return self.ledger.dropped(row.upstream, row.offset, member.time, member.id, Reason::Duplicate);
         }
-        if let Some(text) = row.new_template {
-            self.panes.new_template(row.member.source, row.member.template.unwrap_or(0), text, row.member.time, &cells, out);
-        }
+        self.new_template(&row, out);
         let stream = program.join.as_ref().and_then(|join| {
-            let place = join.streams.iter().position(|stream| stream.source.0 == row.member.source)?;
+            let place = join.streams.iter().position(|stream| stream.source.0 == member.source)?;
             Some((join, place))
         });
-        let Some((join, place)) = stream else {
-            return self.single(row, &cells, out);
-        };
-        let assemble = join.mode == JoinMode::Assemble;
         let mut buffer = [0; 8];
-        let key = cells.get(join.streams[place].key.index()).and_then(|cell| key_bytes(cell, &mut buffer));
-        let Some(key) = key else {
+        let keyed = stream.and_then(|(join, place)| {
+            let key = key_bytes(cells.get(join.streams[place].key.index())?, &mut buffer)?;
+            Some((join, place, key))
+        });
+        let Some((join, place, key)) = keyed else {
             return self.single(row, &cells, out);
         };
-        if assemble && !self.observe(&row, &cells, out) {
+        if join.mode == JoinMode::Assemble && !self.observe_row(&row, &cells, out) {
             return;
         }
-        let completes = join.complete.get(place).and_then(Option::as_ref).is_some_and(|complete| complete.bool(&cells) == Some(true));
+        let completes = join.complete.get(place).and_then(Option::as_ref);
+        let completes = completes.is_some_and(|complete| complete.bool(&cells) == Some(true));
         self.join_row(join, place as u8, key, completes, &row, out);
+    }
+
+    fn new_template(&mut self, row: &FullRow<'_>, out: &mut Outputs) {
+        let (Some(text), Some(template)) = (row.new_template, row.member.template) else { return };
+        let text = String::from_utf8_lossy(text);
+        let sighting = NewTemplate {
+            source: row.member.source,
+            template: crate::id::Id(u128::from(template)),
+            first_seen: row.member.time,
+            started: self.started[usize::from(row.member.source)],
+            text: &text,
+        };
+        let outlet = out.outlet(correlate_link::PANES, sighting.partition(u32::from(self.plan.panes)) as u16);
+        out.emit_with(outlet, |out| sighting.save(out));
     }
 
     /// An event that no join takes: observed and sent on as it is.
     fn single(&mut self, row: FullRow<'_>, cells: &RowBuf<'_>, out: &mut Outputs) {
-        if !self.observe(&row, cells, out) || !self.plan.events {
+        if !self.observe_row(&row, cells, out) {
+            return;
+        }
+        let member = row.member;
+        self.ledger.passed(row.upstream, row.offset, member.time, member.id);
+        if !self.plan.events {
             return;
         }
         let program = Arc::clone(&self.program);
-        let observe = &program.sources[usize::from(row.member.source)].observe;
-        let event = EventRecord {
-            id: row.member.id,
-            time: row.member.time,
-            kind: EventKind::Single,
-            key: None,
-            members: vec![row.member],
-            augment: self.closed.of(&program, observe, cells),
-        };
+        let observe = &program.sources[usize::from(member.source)].observe;
+        let augment = self.closed.of(&program, observe, cells);
+        let event = EventRecord { id: member.id, time: member.time, kind: EventKind::Single, key: None, members: vec![member], augment };
         out.emit_with(out.outlet(correlate_link::EVENTS, 0), |out| event.write(out));
     }
 
     /// Counts a row in the panes. False when it is too late for every window: then it has gone to the late output.
-    fn observe(&mut self, row: &FullRow<'_>, cells: &RowBuf<'_>, out: &mut Outputs) -> bool {
+    fn observe_row(&mut self, row: &FullRow<'_>, cells: &RowBuf<'_>, out: &mut Outputs) -> bool {
         let program = Arc::clone(&self.program);
         let observe = &program.sources[usize::from(row.member.source)].observe;
-        if self.panes.is_too_late(row.member.time, self.settled(self.now)) {
+        if self.observe(row.member.time, row.member.id, observe, cells) == Placed::TooLate {
             self.late(row, out);
             return false;
         }
-        self.panes.observe(row.member.time, row.member.id, observe, cells, out);
         true
     }
 
     fn late(&mut self, row: &FullRow<'_>, out: &mut Outputs) {
-        self.ledger.move_to_dropped(row.upstream, Minute::of(row.member.time), Reason::Late, row.member.id);
+        self.ledger.dropped(row.upstream, row.offset, row.member.time, row.member.id, Reason::Late);
         let late = LateRecord { upstream: row.upstream.0, offset: row.offset, watermark: self.now, member: row.member };
         out.emit_with(out.outlet(correlate_link::LATE, 0), |out| late.write(out));
     }
 
     fn join_row(&mut self, join: &Join, stream: u8, key: &[u8], completes: bool, row: &FullRow<'_>, out: &mut Outputs) {
-        let payload = output::pack(row.member.template, row.member.row);
-        let arrival = Arrival { time: row.member.time, id: row.member.id, stream, completes, key, row: &payload };
+        let packed = output::pack(row);
+        let arrival = Arrival { time: row.member.time, id: row.member.id, stream, completes, key, row: &packed };
         let mut taken = Taken::Held;
         self.with_join(out, |state, _, emit| taken = state.push(join, arrival, emit));
         if taken == Taken::Late {
             self.late(row, out);
         }
-    }
-
-    /// Runs something on the join, and sends what comes out of it.
-    fn with_join(&mut self, out: &mut Outputs, run: impl FnOnce(&mut JoinState, &Join, &mut dyn FnMut(Joined<'_>))) {
-        let program = Arc::clone(&self.program);
-        let (Some(mut state), Some(join)) = (self.join.take(), program.join.as_ref()) else { return };
-        run(&mut state, join, &mut |joined| self.joined(&program, join, &joined, out));
-        self.join = Some(state);
     }
 }

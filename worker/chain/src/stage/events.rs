@@ -1,14 +1,13 @@
 //! Records of the outlets that leave the chain as lines: events, late rows, dead letters, templates.
 //!
-//! They are compact on the link; [`EventRecord::write_json`] and its siblings give the JSON object that a person or a
-//! store reads. Field order is fixed, so equal records are equal bytes.
+//! They are compact on the link; [`super::json`] gives the JSON objects that people
+//! and stores read.
 
-use crate::compile::program::Program;
 use crate::id::Id;
 use crate::join::{Emission, JoinedKind};
 use crate::log::{Offset, Reason};
-use crate::row::Cell;
 use crate::time::EventTime;
+use crate::window::records::Scalar;
 use crate::wire::{Reader, WireError, Writer};
 
 /// How an event came to be.
@@ -48,9 +47,9 @@ pub struct EventRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// Rows in order of (time, id), or of streams for pairs.
     pub members: Vec<Member<'a>>,
-    /// For each entry of [`Program::augment`] whose scope has a closed window: its index, the window's end, and the
+    /// For each augmentation of the program whose scope has a closed window: its index, the window's end, and the
     /// values in order.
-    pub augment: Vec<(u8, EventTime, Vec<Option<f64>>)>,
+    pub augment: Vec<(u16, EventTime, Vec<Scalar>)>,
 }
 
 /// A row that came too late for every window.
@@ -102,6 +101,8 @@ pub struct TemplateRecord {
     pub last: EventTime,
     /// True when it left the miner because of the bound; a later line of it begins anew.
     pub evicted: bool,
+    /// The template that has taken over its lines and count, when it turned out to be a case of that one.
+    pub merged_into: Option<u64>,
 }
 
 fn write_kind(kind: EventKind, out: &mut Writer) {
@@ -169,11 +170,11 @@ impl<'a> EventRecord<'a> {
         out.option(self.key, |out, key| out.bytes(key));
         out.varint(self.augment.len() as u64);
         for (index, end, values) in &self.augment {
-            out.u8(*index);
+            out.varint(u64::from(*index));
             out.signed(end.0);
             out.varint(values.len() as u64);
             for value in values {
-                out.option(*value, |out, value| out.f64(value));
+                value.save(out);
             }
         }
         out.varint(self.members.len() as u64);
@@ -192,10 +193,10 @@ impl<'a> EventRecord<'a> {
         let key = input.option(|input| input.bytes())?;
         let mut augment = Vec::new();
         for _ in 0..input.count()? {
-            let index = input.u8()?;
+            let index = input.varint32()? as u16;
             let end = EventTime(input.signed()?);
             let count = input.count()?;
-            let values = (0..count).map(|_| input.option(|input| input.f64())).collect::<Result<_, _>>()?;
+            let values = (0..count).map(|_| Scalar::load(&mut input)).collect::<Result<_, _>>()?;
             augment.push((index, end, values));
         }
         let count = input.count()?;
@@ -270,6 +271,7 @@ impl TemplateRecord {
         out.signed(self.first.0);
         out.signed(self.last.0);
         out.bool(self.evicted);
+        out.option(self.merged_into, |out, id| out.fixed64(id));
     }
 
     /// Reads a record.
@@ -284,7 +286,8 @@ impl TemplateRecord {
         let count = input.varint()?;
         let (first, last) = (EventTime(input.signed()?), EventTime(input.signed()?));
         let evicted = input.bool()?;
+        let merged_into = input.option(|input| input.fixed64())?;
         input.finish()?;
-        Ok(Self { id, revision, text, count, first, last, evicted })
+        Ok(Self { id, revision, text, count, first, last, evicted, merged_into })
     }
 }

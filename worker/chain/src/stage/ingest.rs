@@ -10,16 +10,17 @@
 //!
 //! What a line becomes is a function of the source partition up to it, and of nothing else.
 
-use crate::compile::program::{Program, Source, SourceIndex};
+use crate::compile::program::{Program, Source};
 use crate::id::hash64;
+use crate::log::ledger::Tally;
 use crate::log::mark::SourceMark;
-use crate::log::{Ingest, Minute, Offset, Outputs, RawLine, Reason};
+use crate::log::{Ingest, Minute, Offset, Outputs, RawLine, Reason, Upstream};
 use crate::parse::program::{Outcome, Scratch};
 use crate::parse::timestamp::TimeHint;
-use crate::row::RowBuf;
+use crate::row::{Cell, RowBuf};
 use crate::stage::events::DeadLetter;
 use crate::stage::joins::{JoinsRecord, RowRecord, TemplateMark};
-use crate::stage::plan::ingest_link;
+use crate::stage::plan::{LedgerStage, SourcePartition, ingest_link};
 use crate::stage::templates::Templates;
 use crate::time::EventTime;
 use crate::wire::{Reader, Snapshot, WireError, Writer};
@@ -32,44 +33,54 @@ const SPREAD: u64 = 256;
 /// State of an ingest task.
 pub struct IngestTask {
     program: Arc<Program>,
-    source: SourceIndex,
+    /// Its number on the joins link.
+    upstream: Upstream,
+    partition: SourcePartition,
     state: State,
     scratch: Scratch,
     encoded: Vec<u8>,
 }
 
 /// What is saved.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 struct State {
     mark: SourceMark,
-    /// Where the last start line went: partition of the joins link.
-    follows: Option<u16>,
+    /// Where the last start line went: partition of the joins link, and its event time.
+    follows: Option<(u16, EventTime)>,
     templates: Option<Templates>,
+    /// Lines that came in.
+    tally: Tally,
 }
 
 impl IngestTask {
     /// A task before its first line.
-    pub fn new(program: Arc<Program>, source: SourceIndex) -> Self {
-        let this = &program.sources[usize::from(source.0)];
+    pub fn new(program: Arc<Program>, upstream: Upstream, partition: &SourcePartition) -> Self {
+        let this = &program.sources[usize::from(partition.source.0)];
         let mark = SourceMark::new(this.disorder);
         let templates = Templates::new(this);
-        Self::with(program, source, State { mark, follows: None, templates })
+        Self::with(program, upstream, partition, State { mark, follows: None, templates, tally: Tally::default() })
     }
 
     /// A task from what [`Ingest::save`] wrote.
     ///
     /// # Errors
     /// [`WireError`] when the bytes are not such a state.
-    pub fn load(program: Arc<Program>, source: SourceIndex, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let this = &program.sources[usize::from(source.0)];
+    pub fn load(program: Arc<Program>, upstream: Upstream, partition: &SourcePartition, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let this = &program.sources[usize::from(partition.source.0)];
         let mark = SourceMark::load(input, this.disorder)?;
-        let follows = input.option(|input| input.varint32())?.map(|partition| partition as u16);
+        let follows = input.option(|input| Ok((input.varint32()? as u16, EventTime(input.signed()?))))?;
         let templates = Templates::load(this, input)?;
-        Ok(Self::with(program, source, State { mark, follows, templates }))
+        let tally = Tally::load(input)?;
+        Ok(Self::with(program, upstream, partition, State { mark, follows, templates, tally }))
     }
 
-    fn with(program: Arc<Program>, source: SourceIndex, state: State) -> Self {
-        Self { program, source, state, scratch: Scratch::default(), encoded: Vec::new() }
+    fn with(program: Arc<Program>, upstream: Upstream, partition: &SourcePartition, state: State) -> Self {
+        Self { program, upstream, partition: *partition, state, scratch: Scratch::default(), encoded: Vec::new() }
+    }
+
+    /// Lines that came in and whose tiles are not finished.
+    pub fn tally(&self) -> &Tally {
+        &self.state.tally
     }
 
     /// The greatest event time so far.
@@ -87,8 +98,8 @@ impl IngestTask {
 
 impl Ingest for IngestTask {
     fn line(&mut self, offset: Offset, line: RawLine<'_>, received: Option<EventTime>, out: &mut Outputs) {
-        let Self { program, source, state, scratch, encoded } = self;
-        let source = &program.sources[usize::from(source.0)];
+        let Self { program, upstream, partition, state, scratch, encoded } = self;
+        let source = &program.sources[usize::from(partition.source.0)];
         scratch.reset();
         let greatest = state.mark.greatest();
         let hint = TimeHint((greatest != EventTime::MIN).then_some(greatest));
@@ -98,23 +109,36 @@ impl Ingest for IngestTask {
             detail: "the parser failed on this line".to_owned(),
             time: None,
         });
-        match outcome {
-            Outcome::Event { time, row } => {
+        let minute = match outcome {
+            Outcome::Event { time, row, .. } => {
                 state.mark.line(time);
                 event(program, source, state, offset, time, &row, encoded, out);
+                Minute::of(time)
             }
             Outcome::Continuation { text } => match state.follows {
-                Some(partition) => {
+                Some((partition, time)) => {
                     let outlet = out.outlet(ingest_link::JOINS, partition);
-                    out.emit_with(outlet, |out| JoinsRecord::Continuation { text }.write(out));
+                    out.emit_with(outlet, |out| JoinsRecord::Continuation { time, text }.write(out));
+                    Minute::of(time)
                 }
                 None => {
                     let detail = "a continuation line without a start line before it".to_owned();
-                    dead(source, state, offset, line, Reason::OrphanContinuation, detail, None, out);
+                    dead(source, state, offset, line, Reason::OrphanContinuation, detail, None, out)
                 }
             },
-            Outcome::Drop { reason, time } => out.fate(reason, minute(state, time)),
+            Outcome::Drop { reason, time } => {
+                let minute = minute(state, time);
+                out.fate(reason, minute);
+                minute
+            }
             Outcome::Dead { reason, detail, time } => dead(source, state, offset, line, reason, detail, time, out),
+        };
+        state.tally.taken(*upstream, offset, minute, partition.origin.event(offset.0, 0));
+        for entry in state.tally.settle(*upstream, offset) {
+            out.emit_with(out.outlet(ingest_link::LEDGER, 0), |out| {
+                out.u8(LedgerStage::Ingest.code());
+                entry.save(out);
+            });
         }
     }
 
@@ -124,8 +148,12 @@ impl Ingest for IngestTask {
 
     fn save(&self, out: &mut Writer) {
         self.state.mark.save(out);
-        out.option(self.state.follows, |out, partition| out.varint(u64::from(partition)));
+        out.option(self.state.follows, |out, (partition, time)| {
+            out.varint(u64::from(partition));
+            out.signed(time.0);
+        });
         Templates::save(self.state.templates.as_ref(), out);
+        self.state.tally.save(out);
     }
 }
 
@@ -156,7 +184,7 @@ fn event(
         None => out.outlet_for(ingest_link::JOINS, offset.0 / SPREAD),
     };
     if opens {
-        state.follows = Some(outlet.0 - out.outlet(ingest_link::JOINS, 0).0);
+        state.follows = Some((outlet.0 - out.outlet(ingest_link::JOINS, 0).0, time));
     }
     encoded.clear();
     source.parse.encode(row, encoded);
@@ -173,8 +201,7 @@ fn partition_hash(program: &Program, source: &Source, row: &RowBuf<'_>) -> Optio
 }
 
 /// A key as bytes: text as it is, integers in eight bytes.
-pub(super) fn key_bytes<'k>(cell: &crate::row::Cell<'k>, buffer: &'k mut [u8; 8]) -> Option<&'k [u8]> {
-    use crate::row::Cell;
+pub(super) fn key_bytes<'k>(cell: &Cell<'k>, buffer: &'k mut [u8; 8]) -> Option<&'k [u8]> {
     match cell {
         Cell::Bytes(bytes) if !bytes.is_empty() => Some(bytes),
         Cell::Int(value) => {
@@ -195,12 +222,14 @@ fn dead(
     detail: String,
     time: Option<EventTime>,
     out: &mut Outputs,
-) {
-    out.fate(reason, minute(state, time));
+) -> Minute {
+    let minute = minute(state, time);
+    out.fate(reason, minute);
     let raw = source.parse.redact_raw(line.bytes);
     let full_length = line.superlog.map_or(line.bytes.len() as u64, |superlog| superlog.full_length);
     let reference = line.superlog.and_then(|superlog| superlog.reference);
     let letter = DeadLetter { offset, reason, detail, time, full_length, reference, raw: &raw };
     let outlet = out.outlet(ingest_link::DEAD_LETTER, 0);
     out.emit_with(outlet, |out| letter.write(out));
+    minute
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  event         tag · time · [template] · row (Protobuf)
 //!  start         as an event, opens an assembly that continuation lines may follow (R6)
-//!  continuation  tag · text
+//!  continuation  tag · time of its start · text
 //! ```
 //!
 //! The event's id is not sent: it follows from the sender and the position.
@@ -25,6 +25,8 @@ pub enum JoinsRecord<'a> {
     Row(RowRecord<'a>),
     /// A line that belongs to the row before it of the same upstream.
     Continuation {
+        /// Event time of that row.
+        time: EventTime,
         /// Its text.
         text: &'a [u8],
     },
@@ -72,8 +74,9 @@ impl JoinsRecord<'_> {
                 }
                 out.raw(row.row);
             }
-            Self::Continuation { text } => {
+            Self::Continuation { time, text } => {
                 out.u8(CONTINUATION);
+                out.signed(time.0);
                 out.raw(text);
             }
         }
@@ -90,7 +93,7 @@ impl<'a> JoinsRecord<'a> {
         let mut input = Reader::new(bytes);
         let tag = input.u8()?;
         match tag & KIND {
-            CONTINUATION => Ok(Self::Continuation { text: input.rest() }),
+            CONTINUATION => Ok(Self::Continuation { time: EventTime(input.signed()?), text: input.rest() }),
             kind @ (EVENT | START) => {
                 let time = EventTime(input.signed()?);
                 let template = match tag & TEMPLATE != 0 {
@@ -118,7 +121,7 @@ mod tests {
         fn records_round_trip(time: i64, opens: bool, id in prop::option::of(any::<u64>()), new in prop::option::of(any::<Vec<u8>>()), row: Vec<u8>) {
             let template = id.map(|id| TemplateMark { id, new: new.as_deref() });
             let record = JoinsRecord::Row(RowRecord { time: EventTime(time), opens, template, row: &row });
-            for record in [record, JoinsRecord::Continuation { text: &row }] {
+            for record in [record, JoinsRecord::Continuation { time: EventTime(time), text: &row }] {
                 let mut out = Writer::new();
                 record.write(&mut out);
                 prop_assert_eq!(JoinsRecord::read(out.as_slice()), Ok(record));

@@ -4,8 +4,8 @@
 //!  source partition u ─► ingest u ──joins (J)──► correlate j ──panes (Q)──► analyze q ──insights (1)──► alert
 //!                          │                        │  ▲                       │
 //!                          ├─ deadletter (1)        │  └──── feedback (J) ◄────┘
-//!                          └─ templates (1)         ├─ events (1)
-//!                                                   ├─ late (1)
+//!                          ├─ templates (1)         ├─ events (1)
+//!                          └─ ledger (1)            ├─ late (1)
 //!                                                   └─ ledger (1)
 //! ```
 //!
@@ -40,6 +40,42 @@ pub struct Plan {
     pub events: bool,
 }
 
+/// Whose lines a ledger entry counts. On the ledger link a record is this code and the entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerStage {
+    /// Lines of the source; out is what correlate received.
+    Ingest,
+    /// Lines that correlate received.
+    Correlate,
+}
+
+impl LedgerStage {
+    /// Its code on the ledger link.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ingest => 0,
+            Self::Correlate => 1,
+        }
+    }
+
+    /// The stage of a code.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Ingest),
+            1 => Some(Self::Correlate),
+            _ => None,
+        }
+    }
+
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Correlate => "correlate",
+        }
+    }
+}
+
 /// First upstream number of feedback senders.
 const FEEDBACK: u32 = 1 << 30;
 
@@ -51,6 +87,8 @@ pub mod ingest_link {
     pub const DEAD_LETTER: usize = 1;
     /// Templates and their counts.
     pub const TEMPLATES: usize = 2;
+    /// Ledger entries.
+    pub const LEDGER: usize = 3;
 }
 
 /// Links that correlate feeds, by index.
@@ -80,7 +118,7 @@ fn link(name: &'static str, partitions: u16, fates: bool) -> LinkSpec {
 impl Plan {
     /// The links of an ingest task.
     pub fn ingest_links(&self) -> Vec<LinkSpec> {
-        vec![link("joins", self.joins, true), link("deadletter", 1, false), link("templates", 1, false)]
+        vec![link("joins", self.joins, true), link("deadletter", 1, false), link("templates", 1, false), link("ledger", 1, false)]
     }
 
     /// The links of a correlate task.

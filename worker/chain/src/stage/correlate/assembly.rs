@@ -6,22 +6,21 @@
 use super::FullRow;
 use crate::compile::program::Program;
 use crate::id::Id;
-use crate::log::{Minute, Offset, Upstream};
-use crate::parse::multiline::Assembly;
+use crate::log::{Offset, Upstream};
+use crate::parse::multiline::{Assembly, Pushed as Appended};
 use crate::parse::program::ParseProgram;
 use crate::stage::events::Member;
 use crate::stage::plan::Plan;
 use crate::time::{EventTime, Span};
-use crate::wire::{Reader, WireError, Writer};
+use crate::wire::{Reader, Snapshot, WireError, Writer};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// An open or closed assembly.
+/// An assembly.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Done {
+pub(super) struct Open {
     upstream: Upstream,
     offset: Offset,
-    pub(super) source: u16,
+    source: u16,
     id: Id,
     time: EventTime,
     template: Option<u64>,
@@ -29,47 +28,63 @@ pub(super) struct Done {
     lines: Assembly,
 }
 
+/// What became of a continuation line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// All or a part of it is in the event.
+    Added,
+    /// The event has reached its bounds.
+    Full,
+    /// No event of its upstream is open.
+    NoStart,
+}
+
 /// A closed assembly with its row.
 pub(super) struct Finished {
-    done: Done,
+    open: Open,
     row: Vec<u8>,
 }
 
 /// The open assemblies of a correlate task.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Assemblies {
-    open: BTreeMap<Upstream, Done>,
+    open: BTreeMap<Upstream, Open>,
 }
 
 impl Assemblies {
     /// A start line: opens an assembly, and gives back the one that it closes.
-    pub(super) fn open(&mut self, upstream: Upstream, row: &FullRow<'_>) -> Option<Done> {
-        let done = Done {
-            upstream,
+    pub(super) fn open(&mut self, row: &FullRow<'_>) -> Option<Open> {
+        let member = row.member;
+        let open = Open {
+            upstream: row.upstream,
             offset: row.offset,
-            source: row.member.source,
-            id: row.member.id,
-            time: row.member.time,
-            template: row.member.template,
+            source: member.source,
+            id: member.id,
+            time: member.time,
+            template: member.template,
             new_template: row.new_template.map(<[u8]>::to_vec),
-            lines: Assembly::start(row.member.row),
+            lines: Assembly::start(member.row),
         };
-        self.open.insert(upstream, done)
+        self.open.insert(row.upstream, open)
     }
 
-    /// A continuation line: the minute of the event that it belongs to, if one is open.
-    pub(super) fn push(&mut self, upstream: Upstream, parse: &ParseProgram, text: &[u8]) -> Option<Minute> {
-        let open = self.open.get_mut(&upstream)?;
-        if let Some(multiline) = parse.multiline() {
-            open.lines.push(multiline, text);
+    /// A continuation line.
+    pub(super) fn push(&mut self, upstream: Upstream, parse: &ParseProgram, text: &[u8]) -> Pushed {
+        let (Some(open), Some(multiline)) = (self.open.get_mut(&upstream), parse.multiline()) else {
+            return Pushed::NoStart;
+        };
+        match open.lines.push(multiline, text) {
+            Appended::Whole | Appended::Cut => Pushed::Added,
+            Appended::Refused => Pushed::Full,
         }
-        Some(Minute::of(open.time))
     }
 
     /// The assembly that the upstream's mark closes.
-    pub(super) fn due(&mut self, upstream: Upstream, mark: EventTime, wait: impl Fn(u16) -> Span) -> Option<Done> {
+    pub(super) fn due(&mut self, program: &Program, upstream: Upstream, mark: EventTime) -> Option<Open> {
         let open = self.open.get(&upstream)?;
-        if mark < open.time.plus(wait(open.source)) {
+        let parse = &program.sources.get(usize::from(open.source))?.parse;
+        let wait = parse.multiline().map_or(Span::ZERO, |multiline| multiline.bounds().max_wait);
+        if mark < open.time.plus(wait) {
             return None;
         }
         self.open.remove(&upstream)
@@ -92,13 +107,13 @@ impl Assemblies {
         }
     }
 
-    pub(super) fn load(_program: &Arc<Program>, plan: &Plan, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut open = BTreeMap::new();
+    pub(super) fn load(plan: &Plan, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut all = BTreeMap::new();
         for _ in 0..input.count()? {
             let upstream = Upstream(input.varint32()?);
             let partition = plan.partition(upstream).ok_or_else(|| input.invalid("upstream", u64::from(upstream.0)))?;
             let offset = Offset(input.varint()?);
-            let done = Done {
+            let open = Open {
                 upstream,
                 offset,
                 source: partition.source.0,
@@ -108,25 +123,28 @@ impl Assemblies {
                 new_template: input.option(|input| input.bytes().map(<[u8]>::to_vec))?,
                 lines: Assembly::load(input)?,
             };
-            open.insert(upstream, done);
+            all.insert(upstream, open);
         }
-        Ok(Self { open })
+        Ok(Self { open: all })
     }
 }
 
-impl Done {
-    /// Puts the continuation lines into the row.
-    pub(super) fn finish(self, parse: &ParseProgram) -> Finished {
-        let row = parse.assemble(&self.lines);
-        Finished { done: self, row }
+impl Open {
+    /// Puts the continuation lines into the row. A row that cannot be read stays as it is, and is refused as it would
+    /// be without them.
+    pub(super) fn finish(self, program: &Program) -> Finished {
+        let parse = &program.sources[usize::from(self.source)].parse;
+        let closed = parse.multiline().map(|multiline| self.lines.close(multiline.column(), parse.message()));
+        let row = closed.and_then(Result::ok).unwrap_or_default();
+        Finished { open: self, row }
     }
 }
 
 impl Finished {
     /// The event.
     pub(super) fn full(&self) -> FullRow<'_> {
-        let done = &self.done;
-        let member = Member { source: done.source, id: done.id, time: done.time, template: done.template, row: &self.row };
-        FullRow { upstream: done.upstream, offset: done.offset, member, new_template: done.new_template.as_deref() }
+        let open = &self.open;
+        let member = Member { source: open.source, id: open.id, time: open.time, template: open.template, row: &self.row };
+        FullRow { upstream: open.upstream, offset: open.offset, member, new_template: open.new_template.as_deref() }
     }
 }

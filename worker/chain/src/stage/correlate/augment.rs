@@ -3,12 +3,14 @@
 //! Analyze sends them back on the feedback link; they are folded in the order of the joins log, so an event's
 //! augmentation is a function of that log. Values are kept until their scope has been silent for ten windows.
 
-use crate::compile::program::{Observation, Program, WindowKind};
-use crate::row::RowBuf;
+use crate::compile::program::{LevelIndex, Observation, Program, WindowKind};
+use crate::row::{Cell, RowBuf};
 use crate::time::{EventTime, Span};
-use crate::window::records::Feedback;
-use crate::window::scope::row_key;
+use super::observe::number_text;
+use crate::window::records::{Feedback, Scalar};
+use crate::window::scope::{Tag, write_key};
 use crate::wire::{Reader, WireError, Writer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Windows for which a silent scope's values are kept.
@@ -17,17 +19,17 @@ const KEPT_WINDOWS: i64 = 10;
 /// Closed values by augmentation and scope.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ClosedValues {
-    values: BTreeMap<(u8, Box<[u8]>), (EventTime, Vec<Option<f64>>)>,
+    values: BTreeMap<(u16, Box<[u8]>), (EventTime, Vec<Scalar>)>,
     /// Greatest window end per augmentation, for forgetting.
-    latest: BTreeMap<u8, EventTime>,
+    latest: BTreeMap<u16, EventTime>,
 }
 
 impl ClosedValues {
     /// Takes one record of the feedback link.
     pub(super) fn record(&mut self, program: &Program, payload: &[u8]) {
-        let Ok(feedback) = Feedback::read(payload) else { return };
+        let Ok(feedback) = Feedback::load(&mut Reader::new(payload)) else { return };
         let Some(augment) = program.augment.get(usize::from(feedback.augment)) else { return };
-        let key = (feedback.augment, Box::from(feedback.scope));
+        let key = (feedback.augment, feedback.scope.into_boxed_slice());
         match self.values.get(&key) {
             Some((end, _)) if *end > feedback.end => return,
             _ => self.values.insert(key, (feedback.end, feedback.values)),
@@ -47,14 +49,14 @@ impl ClosedValues {
     }
 
     /// What an event with these cells takes along.
-    pub(super) fn of(&self, program: &Program, observe: &Observation, cells: &RowBuf<'_>) -> Vec<(u8, EventTime, Vec<Option<f64>>)> {
+    pub(super) fn of(&self, program: &Program, observe: &Observation, cells: &RowBuf<'_>) -> Vec<(u16, EventTime, Vec<Scalar>)> {
         let mut taken = Vec::new();
         if self.values.is_empty() {
             return taken;
         }
         for (index, augment) in program.augment.iter().enumerate() {
-            let index = index as u8;
-            let Some(key) = row_key(program, augment.level, observe, cells) else { continue };
+            let index = index as u16;
+            let Some(key) = scope_key(program, augment.level, observe, cells) else { continue };
             if let Some((end, values)) = self.values.get(&(index, key.into_boxed_slice())) {
                 taken.push((index, *end, values.clone()));
             }
@@ -65,17 +67,17 @@ impl ClosedValues {
     pub(super) fn save(&self, out: &mut Writer) {
         out.varint(self.values.len() as u64);
         for ((index, key), (end, values)) in &self.values {
-            out.u8(*index);
+            out.varint(u64::from(*index));
             out.bytes(key);
             out.signed(end.0);
             out.varint(values.len() as u64);
             for value in values {
-                out.option(*value, |out, value| out.f64(value));
+                value.save(out);
             }
         }
         out.varint(self.latest.len() as u64);
         for (index, end) in &self.latest {
-            out.u8(*index);
+            out.varint(u64::from(*index));
             out.signed(end.0);
         }
     }
@@ -83,17 +85,35 @@ impl ClosedValues {
     pub(super) fn load(input: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut state = Self::default();
         for _ in 0..input.count()? {
-            let index = input.u8()?;
+            let index = input.varint32()? as u16;
             let key = Box::from(input.bytes()?);
             let end = EventTime(input.signed()?);
             let count = input.count()?;
-            let values = (0..count).map(|_| input.option(|input| input.f64())).collect::<Result<_, _>>()?;
+            let values = (0..count).map(|_| Scalar::load(input)).collect::<Result<_, _>>()?;
             state.values.insert((index, key), (end, values));
         }
         for _ in 0..input.count()? {
-            let index = input.u8()?;
+            let index = input.varint32()? as u16;
             state.latest.insert(index, EventTime(input.signed()?));
         }
         Ok(state)
     }
+}
+
+/// The key of a row's scope at a level; none when it lacks a dimension.
+fn scope_key(program: &Program, level: LevelIndex, observe: &Observation, cells: &RowBuf<'_>) -> Option<Vec<u8>> {
+    let dimensions = &program.levels.get(usize::from(level.0))?.dimensions;
+    let mut values: Vec<Cow<'_, [u8]>> = Vec::with_capacity(dimensions.len());
+    for dimension in dimensions {
+        let column = observe.dimensions.get(usize::from(*dimension)).copied().flatten()?;
+        values.push(match cells.get(column.index())? {
+            Cell::Null => return None,
+            Cell::Bytes(bytes) if bytes.is_empty() => return None,
+            Cell::Bytes(bytes) => Cow::Borrowed(*bytes),
+            number => Cow::Owned(number_text(Some(number)).into_bytes()),
+        });
+    }
+    let mut key = Vec::new();
+    write_key(&mut key, Tag::Scope(level), values.iter().map(|value| &value[..]));
+    Some(key)
 }

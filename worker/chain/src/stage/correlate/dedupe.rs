@@ -11,6 +11,7 @@ use crate::compile::program::Program;
 use crate::id::{IdBuilder, hash64};
 use crate::log::Upstream;
 use crate::row::RowBuf;
+use crate::stage::events::Member;
 use crate::time::{EventTime, Span};
 use crate::wire::{Reader, WireError, Writer};
 use std::collections::BTreeMap;
@@ -51,12 +52,11 @@ impl Dedupe {
     pub(super) fn is_repeat(
         &mut self,
         program: &Program,
-        source: u16,
         upstream: Upstream,
-        time: EventTime,
+        member: &Member<'_>,
         cells: &RowBuf<'_>,
-        row: &[u8],
     ) -> bool {
+        let Member { source, time, row, .. } = *member;
         let Some(window) = self.windows.get(usize::from(source)).copied().flatten() else { return false };
         let host_column = program.sources[usize::from(source)].dedupe.as_ref().and_then(|dedupe| dedupe.host);
         let host = host_column.and_then(|column| cells.get(column.index())).and_then(|cell| cell.as_bytes());

@@ -1,42 +1,38 @@
 //! From joined rows to events: ids, observation of pairs, and the event record.
 
-use super::Body;
-use crate::compile::program::{Join, JoinMode, Program};
+use super::{Body, FullRow};
+use crate::compile::program::{Join, JoinMode, JoinStream, Program};
 use crate::id::{Id, IdBuilder};
-use crate::join::{Arrival, Joined, JoinedKind};
-use crate::log::Outputs;
+use crate::join::{Arrival, JoinOutput, JoinState, Joined, JoinedKind};
+use crate::log::{Offset, Outputs, Reason, Upstream};
 use crate::row::{Cell, RowBuf};
 use crate::stage::events::{EventKind, EventRecord, Member};
 use crate::stage::plan::correlate_link;
+use crate::time::EventTime;
+use crate::window::records::Scalar;
+use crate::wire::{Reader, WireError, Writer};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
-/// A row in the join's buffer: its template in front, if it has one.
-pub(super) fn pack(template: Option<u64>, row: &[u8]) -> SmallVec<[u8; 256]> {
-    let mut packed = SmallVec::with_capacity(row.len() + 9);
-    packed.push(u8::from(template.is_some()));
-    if let Some(id) = template {
-        packed.extend_from_slice(&id.to_le_bytes());
-    }
-    packed.extend_from_slice(row);
-    packed
+/// A row in the join's buffer: where it came from and its template in front.
+pub(super) fn pack(row: &FullRow<'_>) -> SmallVec<[u8; 256]> {
+    let mut out = Writer::from_vec(Vec::with_capacity(row.member.row.len() + 24));
+    out.varint(u64::from(row.upstream.0));
+    out.varint(row.offset.0);
+    out.option(row.member.template, |out, id| out.fixed64(id));
+    out.raw(row.member.row);
+    SmallVec::from_vec(out.into_vec())
 }
 
-/// Template and row of a packed row.
-fn unpack(packed: &[u8]) -> (Option<u64>, &[u8]) {
-    match packed.split_first() {
-        Some((1, rest)) => match rest.split_first_chunk::<8>() {
-            Some((id, row)) => (Some(u64::from_le_bytes(*id)), row),
-            None => (None, rest),
-        },
-        Some((_, row)) => (None, row),
-        None => (None, packed),
-    }
-}
-
-fn member<'a>(join: &Join, arrival: &Arrival<'a>) -> Member<'a> {
-    let (template, row) = unpack(arrival.row);
+/// What [`pack`] wrote, with what the join knows of the row.
+fn unpack<'a>(join: &Join, arrival: &Arrival<'a>) -> Result<FullRow<'a>, WireError> {
+    let mut input = Reader::new(arrival.row);
+    let upstream = Upstream(input.varint32()?);
+    let offset = Offset(input.varint()?);
+    let template = input.option(|input| input.fixed64())?;
     let source = join.streams.get(usize::from(arrival.stream)).map_or(0, |stream| stream.source.0);
-    Member { source, id: arrival.id, time: arrival.time, template, row }
+    let member = Member { source, id: arrival.id, time: arrival.time, template, row: input.rest() };
+    Ok(FullRow { upstream, offset, member, new_template: None })
 }
 
 /// The id of a joined event: of its key and members for pairs, of its key and first member for groups (a group may
@@ -51,19 +47,42 @@ fn event_id(program: &Program, joined: &Joined<'_>) -> Id {
 }
 
 impl Body {
+    /// Runs something on the join, and sends what comes out of it.
+    pub(super) fn with_join(
+        &mut self,
+        out: &mut Outputs,
+        run: impl FnOnce(&mut JoinState, &Join, &mut dyn FnMut(JoinOutput<'_>)),
+    ) {
+        let program = Arc::clone(&self.program);
+        let (Some(mut state), Some(join)) = (self.join.take(), program.join.as_ref()) else { return };
+        run(&mut state, join, &mut |output| match output {
+            JoinOutput::Event(joined) => self.joined(&program, join, &joined, out),
+            JoinOutput::Done { row, joined } => self.done(join, &row, joined),
+        });
+        self.join = Some(state);
+    }
+
+    /// A row has left the join: it went on, or it is an inner join's row without a partner.
+    fn done(&mut self, join: &Join, row: &Arrival<'_>, joined: bool) {
+        let Ok(row) = unpack(join, row) else { return };
+        if joined {
+            self.ledger.passed(row.upstream, row.offset, row.member.time, row.member.id);
+        } else {
+            self.ledger.dropped(row.upstream, row.offset, row.member.time, row.member.id, Reason::Unjoined);
+        }
+    }
+
     /// A joined event: observed, unless its rows were when they came, and sent on.
-    pub(super) fn joined(&mut self, program: &Program, join: &Join, joined: &Joined<'_>, out: &mut Outputs) {
-        let members: Vec<Member<'_>> = joined.members.iter().map(|arrival| member(join, arrival)).collect();
+    fn joined(&mut self, program: &Program, join: &Join, joined: &Joined<'_>, out: &mut Outputs) {
+        let rows = joined.members.iter().filter_map(|arrival| unpack(join, arrival).ok());
+        let members: Vec<Member<'_>> = rows.map(|row| row.member).collect();
         let id = event_id(program, joined);
         let augment = if join.mode == JoinMode::Assemble {
             self.augment_of_group(program, &members)
         } else {
             let cells = side_by_side(program, join, joined, &members);
-            if self.panes.is_too_late(joined.time, self.settled(self.now)) {
-                self.panes.count_late();
-            } else {
-                self.panes.observe(joined.time, id, &join.observe, &cells, out);
-            }
+            // Too late for every window: counted by the pane table; the event itself still goes out.
+            self.observe(joined.time, id, &join.observe, &cells);
             if self.plan.events { self.closed.of(program, &join.observe, &cells) } else { Vec::new() }
         };
         if !self.plan.events {
@@ -75,7 +94,7 @@ impl Body {
     }
 
     /// A group takes the values of the scope of its first member that has one.
-    fn augment_of_group(&self, program: &Program, members: &[Member<'_>]) -> Vec<(u8, crate::time::EventTime, Vec<Option<f64>>)> {
+    fn augment_of_group(&self, program: &Program, members: &[Member<'_>]) -> Vec<(u8, EventTime, Vec<Scalar>)> {
         if program.augment.is_empty() || !self.plan.events {
             return Vec::new();
         }
@@ -96,7 +115,7 @@ impl Body {
 
 /// The cells of a pair: the columns of both streams, each from its own offset on; null for a partner that is missing.
 fn side_by_side<'a>(program: &Program, join: &Join, joined: &Joined<'_>, members: &[Member<'a>]) -> RowBuf<'a> {
-    let width = |stream: &crate::compile::program::JoinStream| program.sources[usize::from(stream.source.0)].parse.schema().len();
+    let width = |stream: &JoinStream| program.sources[usize::from(stream.source.0)].parse.schema().len();
     let total = join.streams.iter().map(|stream| usize::from(stream.offset) + width(stream)).max().unwrap_or(0);
     let mut cells: RowBuf<'a> = SmallVec::from_elem(Cell::Null, total);
     for (arrival, member) in joined.members.iter().zip(members) {
@@ -108,16 +127,4 @@ fn side_by_side<'a>(program: &Program, join: &Join, joined: &Joined<'_>, members
         }
     }
     cells
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_packed_row_keeps_its_template() {
-        assert_eq!(unpack(&pack(Some(7), b"row")), (Some(7), &b"row"[..]));
-        assert_eq!(unpack(&pack(None, b"row")), (None, &b"row"[..]));
-        assert_eq!(unpack(&pack(None, b"")), (None, &b""[..]));
-    }
 }
