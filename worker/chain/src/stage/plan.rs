@@ -6,7 +6,7 @@
 //!                          ├─ deadletter (1)        │  └──── feedback (J) ◄────┘
 //!                          ├─ templates (1)         ├─ events (1)
 //!                          └─ ledger (1)            ├─ late (1)
-//!                                                   └─ ledger (1)
+//!                                                   └─ ledger (1)       alert feeds aggregates, alerts, findings (1 each)
 //! ```
 //!
 //! Numbers in brackets are partitions. On the `joins` link a source partition's upstream number is its index in
@@ -38,6 +38,16 @@ pub struct Plan {
     pub panes: u16,
     /// Whether anybody reads events. Without, correlate does not make them.
     pub events: bool,
+}
+
+/// Links that the alert stage feeds, by index.
+pub mod alert_link {
+    /// Multi-dimensional objects of the aggregation rules.
+    pub const AGGREGATES: usize = 0;
+    /// Alerts.
+    pub const ALERTS: usize = 1;
+    /// Findings of the detectors.
+    pub const FINDINGS: usize = 2;
 }
 
 /// Whose lines a ledger entry counts. On the ledger link a record is this code and the entry.
@@ -134,6 +144,11 @@ impl Plan {
     /// The links of an analyze task.
     pub fn analyze_links(&self) -> Vec<LinkSpec> {
         vec![link("insights", 1, true), link("feedback", self.joins, false)]
+    }
+
+    /// The links of the alert task.
+    pub fn alert_links(&self) -> Vec<LinkSpec> {
+        vec![link("aggregates", 1, true), link("alerts", 1, false), link("findings", 1, false)]
     }
 
     /// Upstreams of a correlate task, and whether their marks count for time.

@@ -1,0 +1,68 @@
+//! A task with the end of its input log and what it emits into.
+
+use super::{FRAME_BYTES, MachineError, Target};
+use crate::log::outlet::Due;
+use crate::log::{FrameBytes, LinkSpec, Offset, Outcome, OutletIndex, Outputs, Rules, Stage, Upstream, fold_frame};
+use crate::time::EventTime;
+use crate::wire::{Reader, WireError, Writer};
+use std::collections::VecDeque;
+
+/// A stage's task in the machine.
+pub(super) struct Slot<S> {
+    pub(super) stage: S,
+    pub(super) out: Outputs,
+    /// End of its input log: the offset of the next frame.
+    next: Offset,
+}
+
+impl<S: Stage> Slot<S> {
+    pub(super) fn new(stage: S, upstream: Upstream, links: &[LinkSpec], rules: Rules) -> Self {
+        let out = Outputs::resume(upstream, links, Offset::ZERO, EventTime::MIN, rules);
+        Self { stage, out, next: Offset::ZERO }
+    }
+
+    /// Appends a frame to the input log and folds it.
+    pub(super) fn fold(&mut self, bytes: &FrameBytes) -> Result<(), MachineError> {
+        let frame = bytes.decode()?;
+        let received = fold_frame(&mut self.stage, self.next, &frame, &mut self.out);
+        self.next = self.next.next();
+        match received.outcome {
+            Outcome::Gap { .. } => Err(MachineError::Gap { upstream: received.upstream }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn save(&self, out: &mut Writer) {
+        out.varint(self.next.0);
+        self.stage.save(out);
+    }
+
+    pub(super) fn load(
+        load: impl FnOnce(&mut Reader<'_>) -> Result<S, WireError>,
+        upstream: Upstream,
+        links: &[LinkSpec],
+        rules: Rules,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, WireError> {
+        let next = Offset(input.varint()?);
+        let stage = load(input)?;
+        let out = Outputs::resume(upstream, links, next, stage.mark(), rules);
+        Ok(Self { stage, out, next })
+    }
+}
+
+/// Cuts everything that an owner has to say into frames, in the order of links and partitions. All outlets are cut to
+/// the same position, so that a checkpoint may stand there.
+pub(super) fn cut_all(out: &mut Outputs, target: impl Fn(usize, u16) -> Target, queue: &mut VecDeque<(Target, FrameBytes)>) {
+    let links: Vec<u16> = out.links().map(|link| link.partitions).collect();
+    for (link, partitions) in links.into_iter().enumerate() {
+        for number in 0..partitions {
+            let outlet: OutletIndex = out.outlet(link, number);
+            while out.due(outlet) != Due::Nothing {
+                let frame = out.cut(outlet, FRAME_BYTES);
+                out.acked(outlet, frame.sequence);
+                queue.push_back((target(link, number), frame.bytes));
+            }
+        }
+    }
+}
