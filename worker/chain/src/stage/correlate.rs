@@ -14,11 +14,11 @@ mod assembly;
 mod augment;
 mod dedupe;
 mod ledger;
-mod observe;
 mod output;
 
 use crate::compile::program::{Join, JoinMode, Program};
 use crate::join::{Arrival, JoinState, Taken};
+use crate::log::ledger::{Count, TileKey};
 use crate::log::{FateRun, Fold, Frame, Minute, Offset, Outputs, Position, Reason, Received, Receiver, Rules, Stage, Upstream};
 use crate::row::RowBuf;
 use crate::stage::events::{EventKind, EventRecord, LateRecord, Member};
@@ -33,7 +33,6 @@ use assembly::Assemblies;
 use augment::ClosedValues;
 use dedupe::Dedupe;
 use ledger::CorrelateLedger;
-use observe::Measures;
 use std::sync::Arc;
 
 pub use ledger::StageTally;
@@ -58,7 +57,6 @@ struct Body {
     started: Vec<EventTime>,
     closed: ClosedValues,
     ledger: CorrelateLedger,
-    measures: Measures,
 }
 
 /// A row of which everything is known.
@@ -80,7 +78,6 @@ impl CorrelateTask {
             assemblies: Assemblies::default(),
             dedupe: Dedupe::new(&program),
             join: program.join.as_ref().map(JoinState::new),
-            measures: Measures::new(&program, panes.layout()),
             panes: PaneTable::new(panes),
             started: vec![EventTime::MAX; program.sources.len()],
             closed: ClosedValues::default(),
@@ -108,7 +105,6 @@ impl CorrelateTask {
             assemblies: Assemblies::load(&plan, input)?,
             dedupe: Dedupe::load(&program, input)?,
             join: program.join.as_ref().map(|join| JoinState::load(join, input)).transpose()?,
-            measures: Measures::new(&program, panes.layout()),
             panes: PaneTable::load(panes, input)?,
             started: program.sources.iter().map(|_| input.signed().map(EventTime)).collect::<Result<_, _>>()?,
             closed: ClosedValues::load(input)?,
@@ -127,6 +123,15 @@ impl CorrelateTask {
     /// Rows that wait for partners, and their logical bytes.
     pub fn held(&self) -> (u64, u64) {
         self.body.join.as_ref().map_or((0, 0), |join| (join.rows(), join.bytes()))
+    }
+
+    /// Lines that are inside: open assemblies and rows that wait for partners.
+    pub fn held_lines(&self) -> Vec<(TileKey, Count)> {
+        let mut held = self.body.assemblies.held();
+        if let Some(join) = &self.body.join {
+            held.extend(output::held(join));
+        }
+        held
     }
 
     /// The open panes.
@@ -326,7 +331,7 @@ impl Body {
     fn observe_row(&mut self, row: &FullRow<'_>, cells: &RowBuf<'_>, out: &mut Outputs) -> bool {
         let program = Arc::clone(&self.program);
         let observe = &program.sources[usize::from(row.member.source)].observe;
-        if self.observe(row.member.time, row.member.id, observe, cells) == Placed::TooLate {
+        if self.panes.observe_row(row.member.time, row.member.id, observe, cells) == Placed::TooLate {
             self.late(row, out);
             return false;
         }

@@ -15,6 +15,7 @@ use crate::id::hash64;
 use crate::log::ledger::Tally;
 use crate::log::mark::SourceMark;
 use crate::log::{Ingest, Minute, Offset, Outputs, RawLine, Reason, Upstream};
+use crate::parse::multiline::PartialLines;
 use crate::parse::program::{Outcome, Scratch};
 use crate::parse::timestamp::TimeHint;
 use crate::row::{Cell, RowBuf};
@@ -48,6 +49,8 @@ struct State {
     /// Where the last start line went: partition of the joins link, and its event time.
     follows: Option<(u16, EventTime)>,
     templates: Option<Templates>,
+    /// Pieces of lines that the container runtime has cut.
+    partial: PartialLines,
     /// Lines that came in.
     tally: Tally,
 }
@@ -58,7 +61,7 @@ impl IngestTask {
         let this = &program.sources[usize::from(partition.source.0)];
         let mark = SourceMark::new(this.disorder);
         let templates = Templates::new(this);
-        Self::with(program, upstream, partition, State { mark, follows: None, templates, tally: Tally::default() })
+        Self::with(program, upstream, partition, State { mark, follows: None, templates, partial: PartialLines::default(), tally: Tally::default() })
     }
 
     /// A task from what [`Ingest::save`] wrote.
@@ -70,8 +73,9 @@ impl IngestTask {
         let mark = SourceMark::load(input, this.disorder)?;
         let follows = input.option(|input| Ok((input.varint32()? as u16, EventTime(input.signed()?))))?;
         let templates = Templates::load(this, input)?;
+        let partial = PartialLines::load(input)?;
         let tally = Tally::load(input)?;
-        Ok(Self::with(program, upstream, partition, State { mark, follows, templates, tally }))
+        Ok(Self::with(program, upstream, partition, State { mark, follows, templates, partial, tally }))
     }
 
     fn with(program: Arc<Program>, upstream: Upstream, partition: &SourcePartition, state: State) -> Self {
@@ -88,9 +92,22 @@ impl IngestTask {
         self.state.mark.greatest()
     }
 
-    /// The end of the source: what the miner knows of every template leaves.
-    pub fn close(&mut self, out: &mut Outputs) {
-        if let Some(templates) = &mut self.state.templates {
+    /// The end of the source: pieces of lines become dead letters, and what the miner knows of every template leaves.
+    /// Called inside a step of its own.
+    pub fn close(&mut self, offset: Offset, out: &mut Outputs) {
+        let Self { program, partition, state, scratch, .. } = self;
+        let source = &program.sources[usize::from(partition.source.0)];
+        let hint = hint(state);
+        loop {
+            scratch.reset();
+            let Some(Outcome::Dead { reason, detail, time, raw }) = source.parse.finish(None, hint, &mut state.partial, scratch) else {
+                break;
+            };
+            // The pieces had their fates when they came; the letter only shows what they were.
+            let line = RawLine::new(&raw);
+            send_letter(offset, line, reason, detail, time, &raw, out);
+        }
+        if let Some(templates) = &mut state.templates {
             templates.flush(out);
         }
     }
@@ -101,13 +118,14 @@ impl Ingest for IngestTask {
         let Self { program, upstream, partition, state, scratch, encoded } = self;
         let source = &program.sources[usize::from(partition.source.0)];
         scratch.reset();
-        let greatest = state.mark.greatest();
-        let hint = TimeHint((greatest != EventTime::MIN).then_some(greatest));
-        let parsed = catch_unwind(AssertUnwindSafe(|| source.parse.parse(line, received, hint, scratch)));
+        let hint = hint(state);
+        let (partial, memory) = (&mut state.partial, &*scratch);
+        let parsed = catch_unwind(AssertUnwindSafe(|| source.parse.parse(line, received, hint, partial, memory)));
         let outcome = parsed.unwrap_or_else(|_| Outcome::Dead {
             reason: Reason::Poison,
             detail: "the parser failed on this line".to_owned(),
             time: None,
+            raw: source.parse.redact_raw(line.bytes),
         });
         let minute = match outcome {
             Outcome::Event { time, row, .. } => {
@@ -123,15 +141,21 @@ impl Ingest for IngestTask {
                 }
                 None => {
                     let detail = "a continuation line without a start line before it".to_owned();
-                    dead(source, state, offset, line, Reason::OrphanContinuation, detail, None, out)
+                    let raw = source.parse.redact_raw(line.bytes);
+                    dead(state, offset, line, Reason::OrphanContinuation, detail, None, &raw, out)
                 }
             },
+            Outcome::Held => {
+                let minute = minute(state, None);
+                out.fate(Reason::Joined, minute);
+                minute
+            }
             Outcome::Drop { reason, time } => {
                 let minute = minute(state, time);
                 out.fate(reason, minute);
                 minute
             }
-            Outcome::Dead { reason, detail, time } => dead(source, state, offset, line, reason, detail, time, out),
+            Outcome::Dead { reason, detail, time, raw } => dead(state, offset, line, reason, detail, time, &raw, out),
         };
         state.tally.taken(*upstream, offset, minute, partition.origin.event(offset.0, 0));
         for entry in state.tally.settle(*upstream, offset) {
@@ -153,8 +177,15 @@ impl Ingest for IngestTask {
             out.signed(time.0);
         });
         Templates::save(self.state.templates.as_ref(), out);
+        self.state.partial.save(out);
         self.state.tally.save(out);
     }
+}
+
+/// The source's progress, for timestamps without a year.
+fn hint(state: &State) -> TimeHint {
+    let greatest = state.mark.greatest();
+    TimeHint((greatest != EventTime::MIN).then_some(greatest))
 }
 
 /// The minute that a line without a readable time is counted in: that of the source's progress.
@@ -214,22 +245,33 @@ pub(super) fn key_bytes<'k>(cell: &Cell<'k>, buffer: &'k mut [u8; 8]) -> Option<
 
 #[expect(clippy::too_many_arguments, reason = "the parts of a dead letter")]
 fn dead(
-    source: &Source,
     state: &State,
     offset: Offset,
     line: RawLine<'_>,
     reason: Reason,
     detail: String,
     time: Option<EventTime>,
+    raw: &[u8],
     out: &mut Outputs,
 ) -> Minute {
     let minute = minute(state, time);
     out.fate(reason, minute);
-    let raw = source.parse.redact_raw(line.bytes);
+    send_letter(offset, line, reason, detail, time, raw, out);
+    minute
+}
+
+fn send_letter(
+    offset: Offset,
+    line: RawLine<'_>,
+    reason: Reason,
+    detail: String,
+    time: Option<EventTime>,
+    raw: &[u8],
+    out: &mut Outputs,
+) {
     let full_length = line.superlog.map_or(line.bytes.len() as u64, |superlog| superlog.full_length);
     let reference = line.superlog.and_then(|superlog| superlog.reference);
-    let letter = DeadLetter { offset, reason, detail, time, full_length, reference, raw: &raw };
+    let letter = DeadLetter { offset, reason, detail, time, full_length, reference, raw };
     let outlet = out.outlet(ingest_link::DEAD_LETTER, 0);
     out.emit_with(outlet, |out| letter.write(out));
-    minute
 }

@@ -189,7 +189,7 @@ impl Machine {
         if !inlet.closed {
             inlet.closed = true;
             inlet.out.begin(inlet.next);
-            inlet.task.close(&mut inlet.out);
+            inlet.task.close(inlet.next, &mut inlet.out);
             inlet.out.fate(Reason::Gap, crate::log::Minute::UNKNOWN);
             inlet.next = inlet.next.next();
             inlet.out.end(inlet.next, EventTime::MAX);

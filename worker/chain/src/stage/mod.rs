@@ -12,4 +12,5 @@ pub mod events;
 pub mod ingest;
 pub mod joins;
 pub mod plan;
+pub mod json;
 mod templates;

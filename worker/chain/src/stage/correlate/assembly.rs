@@ -6,7 +6,8 @@
 use super::FullRow;
 use crate::compile::program::Program;
 use crate::id::Id;
-use crate::log::{Offset, Upstream};
+use crate::log::ledger::{Count, TileKey};
+use crate::log::{Minute, Offset, Upstream};
 use crate::parse::multiline::{Assembly, Pushed as Appended};
 use crate::parse::program::ParseProgram;
 use crate::stage::events::Member;
@@ -95,6 +96,15 @@ impl Assemblies {
         self.open.get(&upstream).map(|open| open.time)
     }
 
+    /// The start lines of open assemblies: in, and not out yet.
+    pub(super) fn held(&self) -> Vec<(TileKey, Count)> {
+        let line = |open: &Open| {
+            let key = TileKey::of(open.upstream, open.offset, Minute::of(open.time));
+            (key, Count { lines: 1, ids: open.id.0 })
+        };
+        self.open.values().map(line).collect()
+    }
+
     pub(super) fn save(&self, out: &mut Writer) {
         out.varint(self.open.len() as u64);
         for (upstream, open) in &self.open {
@@ -130,12 +140,9 @@ impl Assemblies {
 }
 
 impl Open {
-    /// Puts the continuation lines into the row. A row that cannot be read stays as it is, and is refused as it would
-    /// be without them.
+    /// Puts the continuation lines into the row.
     pub(super) fn finish(self, program: &Program) -> Finished {
-        let parse = &program.sources[usize::from(self.source)].parse;
-        let closed = parse.multiline().map(|multiline| self.lines.close(multiline.column(), parse.message()));
-        let row = closed.and_then(Result::ok).unwrap_or_default();
+        let row = program.sources[usize::from(self.source)].parse.assemble(&self.lines);
         Finished { open: self, row }
     }
 }

@@ -3,14 +3,12 @@
 //! Analyze sends them back on the feedback link; they are folded in the order of the joins log, so an event's
 //! augmentation is a function of that log. Values are kept until their scope has been silent for ten windows.
 
-use crate::compile::program::{LevelIndex, Observation, Program, WindowKind};
-use crate::row::{Cell, RowBuf};
+use crate::compile::program::{Observation, Program, WindowKind};
+use crate::row::RowBuf;
 use crate::time::{EventTime, Span};
-use super::observe::number_text;
 use crate::window::records::{Feedback, Scalar};
-use crate::window::scope::{Tag, write_key};
+use crate::window::row_key;
 use crate::wire::{Reader, WireError, Writer};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Windows for which a silent scope's values are kept.
@@ -56,7 +54,7 @@ impl ClosedValues {
         }
         for (index, augment) in program.augment.iter().enumerate() {
             let index = index as u16;
-            let Some(key) = scope_key(program, augment.level, observe, cells) else { continue };
+            let Some(key) = row_key(augment.level, &program.levels, observe, cells) else { continue };
             if let Some((end, values)) = self.values.get(&(index, key.into_boxed_slice())) {
                 taken.push((index, *end, values.clone()));
             }
@@ -98,22 +96,4 @@ impl ClosedValues {
         }
         Ok(state)
     }
-}
-
-/// The key of a row's scope at a level; none when it lacks a dimension.
-fn scope_key(program: &Program, level: LevelIndex, observe: &Observation, cells: &RowBuf<'_>) -> Option<Vec<u8>> {
-    let dimensions = &program.levels.get(usize::from(level.0))?.dimensions;
-    let mut values: Vec<Cow<'_, [u8]>> = Vec::with_capacity(dimensions.len());
-    for dimension in dimensions {
-        let column = observe.dimensions.get(usize::from(*dimension)).copied().flatten()?;
-        values.push(match cells.get(column.index())? {
-            Cell::Null => return None,
-            Cell::Bytes(bytes) if bytes.is_empty() => return None,
-            Cell::Bytes(bytes) => Cow::Borrowed(*bytes),
-            number => Cow::Owned(number_text(Some(number)).into_bytes()),
-        });
-    }
-    let mut key = Vec::new();
-    write_key(&mut key, Tag::Scope(level), values.iter().map(|value| &value[..]));
-    Some(key)
 }

@@ -4,7 +4,8 @@ use super::{Body, FullRow};
 use crate::compile::program::{Join, JoinMode, JoinStream, Program};
 use crate::id::{Id, IdBuilder};
 use crate::join::{Arrival, JoinOutput, JoinState, Joined, JoinedKind};
-use crate::log::{Offset, Outputs, Reason, Upstream};
+use crate::log::ledger::{Count, TileKey};
+use crate::log::{Minute, Offset, Outputs, Reason, Upstream};
 use crate::row::{Cell, RowBuf};
 use crate::stage::events::{EventKind, EventRecord, Member};
 use crate::stage::plan::correlate_link;
@@ -33,6 +34,16 @@ fn unpack<'a>(join: &Join, arrival: &Arrival<'a>) -> Result<FullRow<'a>, WireErr
     let source = join.streams.get(usize::from(arrival.stream)).map_or(0, |stream| stream.source.0);
     let member = Member { source, id: arrival.id, time: arrival.time, template, row: input.rest() };
     Ok(FullRow { upstream, offset, member, new_template: None })
+}
+
+/// The lines of the rows that a join holds.
+pub(super) fn held(join: &JoinState) -> impl Iterator<Item = (TileKey, Count)> {
+    join.held().filter_map(|row| {
+        let mut input = Reader::new(row.row);
+        let (upstream, offset) = (Upstream(input.varint32().ok()?), Offset(input.varint().ok()?));
+        let key = TileKey::of(upstream, offset, Minute::of(row.time));
+        Some((key, Count { lines: 1, ids: row.id.0 }))
+    })
 }
 
 /// The id of a joined event: of its key and members for pairs, of its key and first member for groups (a group may
@@ -82,7 +93,7 @@ impl Body {
         } else {
             let cells = side_by_side(program, join, joined, &members);
             // Too late for every window: counted by the pane table; the event itself still goes out.
-            self.observe(joined.time, id, &join.observe, &cells);
+            self.panes.observe_row(joined.time, id, &join.observe, &cells);
             if self.plan.events { self.closed.of(program, &join.observe, &cells) } else { Vec::new() }
         };
         if !self.plan.events {
