@@ -19,6 +19,7 @@ pub mod log;
 pub mod parse;
 pub mod row;
 pub mod sketch;
+pub mod stage;
 pub mod time;
 pub mod window;
 pub mod wire;

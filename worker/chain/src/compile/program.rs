@@ -8,8 +8,10 @@
 
 pub use super::shape::*;
 use crate::parse::program::ParseProgram;
+use crate::parse::template;
 use crate::row::Column;
 use crate::time::Span;
+use regex::bytes::RegexSet;
 use std::sync::Arc;
 
 /// The semantic version of the chain: raised when any golden output changes (rule R8).
@@ -64,6 +66,17 @@ pub struct Dedupe {
     pub host: Option<Column>,
 }
 
+/// Template mining of one source.
+#[derive(Debug, Clone)]
+pub struct Mining {
+    /// The column whose text is mined.
+    pub column: Column,
+    /// The miner's settings.
+    pub rules: Arc<template::Rules>,
+    /// Texts that are not mined.
+    pub exclude: RegexSet,
+}
+
 /// One source.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -77,6 +90,8 @@ pub struct Source {
     pub claims: bool,
     /// Content dedupe, if wanted.
     pub dedupe: Option<Dedupe>,
+    /// Template mining, if its manifest asks for it.
+    pub mining: Option<Mining>,
     /// What its rows contribute to windows when they are observed on their own (no join, or assemble).
     pub observe: Observation,
 }

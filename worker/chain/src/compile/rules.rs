@@ -2,7 +2,7 @@
 
 use super::detect::Detectors;
 use super::findings::Findings;
-use super::shape::{AggregateRule, AlertRule, Augment, LevelIndex, Severity, WindowExpression, WindowIndex};
+use super::shape::{AggregateRule, AlertRule, Augment, Severity, WindowExpression, WindowIndex};
 use super::window_names::{About, Names};
 use crate::expr::Wanted;
 use logloom_crds::finding::Reason;

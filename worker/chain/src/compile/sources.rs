@@ -2,14 +2,16 @@
 
 use super::Input;
 use super::findings::{Findings, list};
-use super::program::{Dedupe, Source};
+use super::program::{Dedupe, Mining, Source};
 use super::shape::{Join, JoinMode, JoinStream, MetricInput, MetricKind, Observation, SourceIndex};
 use super::windows::{Feed, Metrics, Scopes, span};
 use crate::expr::{Environment, ExprError, RowEnvironment, Type, Wanted, compile as compile_expression};
 use crate::parse::program::ParseProgram;
+use crate::parse::template;
 use crate::row::{Column, ColumnType};
 use logloom_crds::finding::Reason;
 use logloom_crds::pipeline as api;
+use regex::bytes::RegexSetBuilder;
 use std::sync::Arc;
 
 /// The program of each source's manifest, where there is one.
@@ -75,6 +77,7 @@ pub(super) fn build(
             disorder: parse.disorder(),
             claims: source.idle == api::Idle::Claim,
             dedupe: dedupe(source, index, parse, findings),
+            mining: mining(source, index, parse, findings),
             observe,
         });
     }
@@ -95,6 +98,25 @@ fn dedupe(source: &api::Source, index: usize, parse: &ParseProgram, findings: &m
         column
     });
     Some(Dedupe { window: span(dedupe.window), host })
+}
+
+/// Bytes of memory that the compiled `exclude` patterns of a manifest may take.
+const EXCLUDE_BYTES: usize = 1 << 20;
+
+fn mining(source: &api::Source, index: usize, parse: &ParseProgram, findings: &mut Findings) -> Option<Mining> {
+    let (column, spec) = parse.templates()?;
+    let settings = template::Settings {
+        masks: spec.masks.iter().map(|mask| template::Mask { name: mask.name.as_str().to_owned(), pattern: mask.pattern.as_str().to_owned() }).collect(),
+        limits: template::Limits { max_templates: spec.max_templates, ..template::Limits::default() },
+        ..template::Settings::default()
+    };
+    let path = format!("spec.sources[{index}].manifest");
+    let in_manifest = format!("mend `spec.templates` of manifest `{}`", source.manifest.as_str());
+    let rules = template::Rules::compile(&settings).map_err(|error| findings.error(Reason::BadPattern, &path, error.to_string(), &in_manifest)).ok()?;
+    let patterns = spec.exclude.iter().map(|pattern| pattern.as_str());
+    let exclude = RegexSetBuilder::new(patterns).size_limit(EXCLUDE_BYTES).build();
+    let exclude = exclude.map_err(|error| findings.error(Reason::BadPattern, &path, error.to_string(), &in_manifest)).ok()?;
+    Some(Mining { column, rules: Arc::new(rules), exclude })
 }
 
 fn unknown_column(findings: &mut Findings, path: &str, name: &str, parse: &ParseProgram) {

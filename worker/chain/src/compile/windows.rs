@@ -180,7 +180,7 @@ fn derive(spec: &TenantPipelineSpec, found: &mut Metrics, findings: &mut Finding
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for (index, metric) in spec.metrics.iter().enumerate() {
         let path = format!("spec.metrics[{index}]");
-        let mut counted = |field: &str, name: &str, findings: &mut Findings| -> Option<Option<MetricIndex>> {
+        let counted = |field: &str, name: &str, findings: &mut Findings| -> Option<Option<MetricIndex>> {
             if name == "count" {
                 return Some(None);
             }

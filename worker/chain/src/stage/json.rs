@@ -5,7 +5,7 @@
 
 use crate::compile::program::Program;
 use crate::join::{Emission, JoinedKind};
-use crate::parse::schema::{write_float, write_text};
+use crate::parse::schema::{write_base64, write_float, write_text};
 use crate::row::RowBuf;
 use crate::stage::events::{DeadLetter, EventKind, EventRecord, LateRecord, Member, TemplateRecord};
 use crate::time::EventTime;
@@ -194,7 +194,7 @@ pub fn write_dead_letter(source: &str, partition: u32, letter: &DeadLetter<'_>, 
     }
     match std::str::from_utf8(letter.raw) {
         Ok(text) => object.text("raw", text),
-        Err(_) => crate::parse::schema::write_base64(letter.raw, object.name("raw_base64")),
+        Err(_) => write_base64(letter.raw, object.name("raw_base64")),
     }
     object.close();
 }

@@ -11,7 +11,9 @@ use crate::stage::events::TemplateRecord;
 use crate::stage::plan::ingest_link;
 use crate::time::EventTime;
 use crate::wire::{Reader, WireError, Writer};
+use regex::bytes::RegexSet;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the miner itself does not keep of a template.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +29,7 @@ struct Seen {
 #[derive(Debug, Clone)]
 pub(super) struct Templates {
     column: Column,
+    exclude: RegexSet,
     miner: Miner,
     seen: BTreeMap<TemplateId, Seen>,
     minute: Minute,
@@ -42,14 +45,17 @@ pub(super) struct Mined {
 impl Templates {
     /// A miner for this source, if its manifest asks for one.
     pub(super) fn new(source: &Source) -> Option<Self> {
-        let mining = source.parse.templates()?;
-        let miner = Miner::new(mining.rules.clone());
-        Some(Self { column: mining.column, miner, seen: BTreeMap::new(), minute: Minute::UNKNOWN })
+        let mining = source.mining.as_ref()?;
+        let miner = Miner::new(Arc::clone(&mining.rules));
+        Some(Self { column: mining.column, exclude: mining.exclude.clone(), miner, seen: BTreeMap::new(), minute: Minute::UNKNOWN })
     }
 
     /// Counts a row.
     pub(super) fn line(&mut self, time: EventTime, row: &RowBuf<'_>, out: &mut Outputs) -> Option<Mined> {
         let text = row.get(self.column.index())?.as_bytes()?;
+        if self.exclude.is_match(text) {
+            return None;
+        }
         let minute = Minute::of(time);
         if minute > self.minute {
             if self.minute != Minute::UNKNOWN {
@@ -62,7 +68,7 @@ impl Templates {
         seen.first = seen.first.min(time);
         seen.last = seen.last.max(time);
         seen.changed = true;
-        let new = found.is_new.then(|| self.miner.template(found).text().to_vec());
+        let new = found.is_new.then(|| self.miner.template(found).map(|template| template.text().to_vec())).flatten();
         self.retire(out);
         Some(Mined { id: found.id.0, new })
     }
@@ -107,8 +113,8 @@ impl Templates {
     }
 
     pub(super) fn load(source: &Source, input: &mut Reader<'_>) -> Result<Option<Self>, WireError> {
-        let Some(mining) = source.parse.templates() else { return Ok(None) };
-        let miner = Miner::load(mining.rules.clone(), input)?;
+        let Some(mining) = &source.mining else { return Ok(None) };
+        let miner = Miner::load(Arc::clone(&mining.rules), input)?;
         let minute = input.signed()?;
         let minute = Minute(i32::try_from(minute).map_err(|_| input.invalid("minute", minute as u64))?);
         let mut seen = BTreeMap::new();
@@ -118,7 +124,7 @@ impl Templates {
             let (first, last) = (EventTime(input.signed()?), EventTime(input.signed()?));
             seen.insert(id, Seen { revision, first, last, changed: input.bool()? });
         }
-        Ok(Some(Self { column: mining.column, miner, seen, minute }))
+        Ok(Some(Self { column: mining.column, exclude: mining.exclude.clone(), miner, seen, minute }))
     }
 }
 

@@ -173,6 +173,11 @@ struct WellKnown {
 pub const RECEIVED: &str = "logloom.received";
 
 impl ParseProgram {
+    /// Hash of the specification that it was compiled from.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     /// The columns.
     pub fn schema(&self) -> &Arc<RowSchema> {
         self.schema.rows()

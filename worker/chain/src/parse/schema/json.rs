@@ -169,7 +169,7 @@ pub fn write_text(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends bytes as a JSON string of standard base64 with padding (RFC 4648, section 4).
-fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.push(b'"');
     for chunk in bytes.chunks(3) {

@@ -105,7 +105,7 @@ impl Body {
     }
 
     /// A group takes the values of the scope of its first member that has one.
-    fn augment_of_group(&self, program: &Program, members: &[Member<'_>]) -> Vec<(u8, EventTime, Vec<Scalar>)> {
+    fn augment_of_group(&self, program: &Program, members: &[Member<'_>]) -> Vec<(u16, EventTime, Vec<Scalar>)> {
         if program.augment.is_empty() || !self.plan.events {
             return Vec::new();
         }
