@@ -103,15 +103,22 @@ pub struct Templates {
     #[serde(default = "default_max_templates")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_templates: u32,
-    /// Depth of the parse tree, counted as Drain's paper does. Default 4.
+    /// How masked lines become groups: `words` (default) or `drain`.
+    #[serde(default)]
+    pub grouping: TemplateGrouping,
+    /// Whether numbers, addresses, paths and other values are found by their form, after `masks`.
+    /// Default true.
+    #[serde(default = "default_builtin_masks")]
+    pub builtin_masks: bool,
+    /// Depth of the parse tree, counted as Drain's paper does. Only for `drain`. Default 4.
     #[serde(default = "default_depth")]
     #[schemars(range(min = 3, max = 16))]
     pub depth: u32,
-    /// Share of equal tokens from which a line joins a template, 0 to 1. Default 0.4.
+    /// Share of equal tokens from which a line joins a template, 0 to 1. Only for `drain`. Default 0.4.
     #[serde(default = "default_similarity")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub similarity: f64,
-    /// Most children of a tree node. Default 100.
+    /// Most children of a tree node. Only for `drain`. Default 100.
     #[serde(default = "default_max_children")]
     #[schemars(range(min = 2, max = 1_000))]
     pub max_children: u32,
@@ -123,6 +130,21 @@ pub struct Templates {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub exclude: Vec<Pattern>,
+}
+
+/// How masked lines become groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TemplateGrouping {
+    /// A word is a constant until its place has been seen to vary.
+    #[default]
+    Words,
+    /// Drain's tree of fixed depth and token similarity.
+    Drain,
+}
+
+fn default_builtin_masks() -> bool {
+    true
 }
 
 fn default_max_templates() -> u32 {

@@ -1,6 +1,8 @@
 //! Benchmarks and scorers: each prints a table for people and writes the same figures as flat JSON.
 
+mod cpu;
 mod figures;
 pub mod templates;
 
+pub use cpu::CpuClock;
 pub use figures::{Figures, FiguresError};

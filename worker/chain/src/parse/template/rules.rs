@@ -1,5 +1,6 @@
 //! The settings of a miner, and their compiled form.
 
+use logloom_crds::manifest;
 use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
@@ -71,6 +72,31 @@ impl Default for Settings {
             builtin_masks: true,
             grouping: Grouping::Words,
             limits: Limits::default(),
+        }
+    }
+}
+
+impl From<&manifest::Templates> for Settings {
+    /// The settings of a manifest. Its `field` and `exclude` are the caller's business: they decide
+    /// what is mined at all.
+    fn from(templates: &manifest::Templates) -> Self {
+        let mask = |mask: &manifest::Mask| Mask {
+            name: mask.name.as_str().to_owned(),
+            pattern: mask.pattern.as_str().to_owned(),
+        };
+        let grouping = match templates.grouping {
+            manifest::TemplateGrouping::Words => Grouping::Words,
+            manifest::TemplateGrouping::Drain => Grouping::Drain {
+                depth: u16::try_from(templates.depth).unwrap_or(u16::MAX),
+                similarity: templates.similarity,
+                max_children: templates.max_children,
+            },
+        };
+        Self {
+            masks: templates.masks.iter().map(mask).collect(),
+            builtin_masks: templates.builtin_masks,
+            grouping,
+            limits: Limits { max_templates: templates.max_templates, ..Limits::default() },
         }
     }
 }

@@ -99,6 +99,15 @@ fn an_open_set_of_words_becomes_a_variable_and_the_oldest_id_goes_on() {
 }
 
 #[test]
+fn siblings_differ_in_one_place_only() {
+    let mut miner = miner(&Settings::default());
+    let one = miner.observe(b"flo 0 May eve 0");
+    let other = miner.observe(b"flo open 0 eve 0");
+    assert_ne!(one.id, other.id);
+    assert_eq!(text(&miner, other), "flo open <*> eve <*>");
+}
+
+#[test]
 fn a_word_beside_a_value_is_a_value() {
     let mut miner = miner(&Settings::default());
     let value = miner.observe(b"synchronized to 10.100.20.250, stratum 3");
@@ -212,6 +221,20 @@ fn masks_of_the_user_come_first_and_name_their_variables() {
     ];
     assert_eq!(found, expected.map(|(kind, text)| (kind, text.to_owned())));
     assert_eq!(miner.rules().mask_name(1), Some("path"));
+}
+
+#[test]
+fn a_manifest_says_the_same_as_settings() {
+    let manifest = |json: &str| -> Settings {
+        (&serde_json::from_str::<logloom_crds::manifest::Templates>(json).unwrap()).into()
+    };
+    assert_eq!(manifest(r#"{"field": "message"}"#), Settings::default());
+    let drain = manifest(
+        r#"{"field": "message", "grouping": "drain", "builtinMasks": false, "similarity": 0.5,
+            "maxTemplates": 7, "masks": [{"name": "block", "pattern": "blk_\\d+"}]}"#,
+    );
+    let masks = vec![Mask { name: "block".to_owned(), pattern: r"blk_\d+".to_owned() }];
+    assert_eq!(drain, Settings { masks, builtin_masks: false, ..settings(7, DRAIN) });
 }
 
 #[test]

@@ -52,7 +52,8 @@ struct Shape {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Words {
     exact: HashMap<u64, Slot, KeyHasher>,
-    /// Key with one place made `<*>` → the templates that differ only there.
+    /// Key with one place made `<*>`, and that place → the templates that differ only there. The
+    /// place counts: `a <*> c` and `a b <*>` both become `a <*> <*>`, and are no siblings.
     siblings: HashMap<u64, Members, KeyHasher>,
     /// By number of tokens; each list is ordered, so that the order of lookups is given.
     shapes: Vec<Vec<Shape>>,
@@ -94,7 +95,8 @@ impl Words {
         self.exact.insert(key, slot);
         for (position, part) in template.parts.iter().enumerate() {
             if !part.is_bare() {
-                let sibling_key = key.wrapping_add(keys::wildcard_step(part.hash, position));
+                let general_key = key.wrapping_add(keys::wildcard_step(part.hash, position));
+                let sibling_key = keys::share(general_key, position);
                 self.siblings.entry(sibling_key).or_default().push(slot);
             }
         }
@@ -123,7 +125,8 @@ impl Words {
             if part.is_bare() {
                 continue;
             }
-            let sibling_key = key.wrapping_add(keys::wildcard_step(part.hash, position));
+            let general_key = key.wrapping_add(keys::wildcard_step(part.hash, position));
+            let sibling_key = keys::share(general_key, position);
             if let Some(members) = self.siblings.get_mut(&sibling_key) {
                 members.retain(|member| *member != slot);
                 if members.is_empty() {
@@ -156,7 +159,7 @@ impl Words {
             }
             let general_key = key.wrapping_add(keys::wildcard_step(part.hash, position));
             let holder = self.exact.get(&general_key).copied();
-            let group = self.siblings.get(&general_key);
+            let group = self.siblings.get(&keys::share(general_key, position));
             let group = group.map_or(&[][..], |members| members.as_slice());
             if holder.is_none() && group.len() < 2 {
                 continue;
