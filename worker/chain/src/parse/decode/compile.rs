@@ -9,6 +9,7 @@ use super::csv::CsvDecoder;
 use super::dissect::DissectDecoder;
 use super::docker::DockerDecoder;
 use super::error::{ChainError, DecoderName, Problem};
+use super::grok::compile_grok;
 use super::json::JsonDecoder;
 use super::key_value::KeyValueDecoder;
 use super::logfmt::LogfmtDecoder;
@@ -211,7 +212,13 @@ fn compile_decoder(
                 CsvDecoder::compile(&columns, &options.delimiter, &options.quote, options.header, wanted)?;
             (DecoderName::Csv, Decoder::Csv(decoder), CsvDecoder::gives(&columns))
         }
-        Wish::Grok(_) | Wish::Protobuf(_) => {
+        Wish::Grok(options) => {
+            let definitions =
+                options.definitions.iter().map(|(name, pattern)| (name.as_str(), pattern.as_str())).collect();
+            let (pattern, gives) = compile_grok(&options.pattern, &definitions, wanted)?;
+            (DecoderName::Grok, Decoder::Pattern(pattern), gives)
+        }
+        Wish::Protobuf(_) => {
             let _ = own_message;
             return Err(Problem::new("", "this decoder is not built yet", "Use `regex` for now"));
         }

@@ -22,6 +22,7 @@ mod csv;
 mod dissect;
 mod docker;
 mod error;
+mod grok;
 mod json;
 mod key_value;
 mod keys;
