@@ -60,8 +60,20 @@ impl CombinedDecoder {
     /// What a line gives.
     pub fn gives(common: bool) -> Gives {
         let names = [
-            "client", "identity", "user", "timestamp", "request", "method", "path", "query", "protocol", "status",
-            "bytes", "referrer", "agent", "extra",
+            "client",
+            "identity",
+            "user",
+            "timestamp",
+            "request",
+            "method",
+            "path",
+            "query",
+            "protocol",
+            "status",
+            "bytes",
+            "referrer",
+            "agent",
+            "extra",
         ];
         Gives::names(names.into_iter().take(if common { 11 } else { 14 }))
     }
@@ -87,9 +99,17 @@ impl CombinedDecoder {
             return cursor.finish();
         }
         cursor.space()?;
-        set(self.referrer, cursor.quoted("a referrer")?.text(slots.arena()), slots);
+        set(
+            self.referrer,
+            cursor.quoted("a referrer")?.text(slots.arena()),
+            slots,
+        );
         cursor.space()?;
-        set(self.agent, cursor.quoted("an agent")?.text(slots.arena()), slots);
+        set(
+            self.agent,
+            cursor.quoted("an agent")?.text(slots.arena()),
+            slots,
+        );
         let extra = cursor.rest().trim_ascii();
         if !extra.is_empty() {
             set(self.extra, extra, slots);
@@ -99,19 +119,30 @@ impl CombinedDecoder {
 
     /// `GET /path?query HTTP/1.1`, or `GET /path` of HTTP/0.9.
     fn request_line<'a>(&self, request: &'a [u8], slots: &mut Slots<'a>) {
-        let Some(space) = memchr::memchr(b' ', request) else { return };
+        let Some(space) = memchr::memchr(b' ', request) else {
+            return;
+        };
         let (method, rest) = (&request[..space], &request[space + 1..]);
-        if method.is_empty() || !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-')) {
+        if method.is_empty()
+            || !method
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+        {
             return;
         }
-        let last = memchr::memrchr(b' ', rest).filter(|space| rest[space + 1..].starts_with(b"HTTP/"));
+        let last =
+            memchr::memrchr(b' ', rest).filter(|space| rest[space + 1..].starts_with(b"HTTP/"));
         let target = last.map_or(rest, |space| &rest[..space]);
         set(self.method, method, slots);
         if let Some(space) = last {
             set(self.protocol, &rest[space + 1..], slots);
         }
         let question = memchr::memchr(b'?', target);
-        set(self.path, question.map_or(target, |question| &target[..question]), slots);
+        set(
+            self.path,
+            question.map_or(target, |question| &target[..question]),
+            slots,
+        );
         if let Some(question) = question {
             set(self.query, &target[question + 1..], slots);
         }
@@ -154,7 +185,9 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn word(&mut self, expected: &'static str) -> Result<&'a [u8], Fault> {
         let rest = self.rest();
-        let end = memchr::memchr(b' ', rest).filter(|end| *end > 0).ok_or_else(|| self.fault(expected))?;
+        let end = memchr::memchr(b' ', rest)
+            .filter(|end| *end > 0)
+            .ok_or_else(|| self.fault(expected))?;
         self.at += end + 1;
         Ok(&rest[..end])
     }
@@ -172,9 +205,16 @@ impl<'a> Cursor<'a> {
     /// `[…] `
     #[inline]
     fn timestamp(&mut self) -> Result<&'a [u8], Fault> {
-        let inner = self.rest().strip_prefix(b"[").ok_or_else(|| self.fault("a timestamp in brackets"))?;
+        let inner = self
+            .rest()
+            .strip_prefix(b"[")
+            .ok_or_else(|| self.fault("a timestamp in brackets"))?;
         let Some(close) = memchr::memchr(b']', inner) else {
-            return Err(Fault::expected(self.input, self.input.len(), "a timestamp in brackets"));
+            return Err(Fault::expected(
+                self.input,
+                self.input.len(),
+                "a timestamp in brackets",
+            ));
         };
         self.at += close + 2;
         self.space()?;
@@ -209,12 +249,18 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             return Ok(None);
         }
-        let digits = rest.iter().take(18).take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = rest
+            .iter()
+            .take(18)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         if digits == 0 {
             return Err(self.fault(expected));
         }
         self.at += digits;
-        Ok(Some(rest[..digits].iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))))
+        Ok(Some(rest[..digits].iter().fold(0, |value, digit| {
+            value * 10 + i64::from(digit - b'0')
+        })))
     }
 
     /// Nothing but white space is left.
@@ -223,7 +269,10 @@ impl<'a> Cursor<'a> {
         if rest.trim_ascii().is_empty() {
             return Ok(());
         }
-        Err(Fault::new(self.at, FaultKind::Trailing { count: rest.len() }))
+        Err(Fault::new(
+            self.at,
+            FaultKind::Trailing { count: rest.len() },
+        ))
     }
 }
 
@@ -234,8 +283,20 @@ mod tests {
     use proptest::prelude::*;
 
     const NAMES: [&str; 14] = [
-        "client", "identity", "user", "timestamp", "request", "method", "path", "query", "protocol", "status", "bytes",
-        "referrer", "agent", "extra",
+        "client",
+        "identity",
+        "user",
+        "timestamp",
+        "request",
+        "method",
+        "path",
+        "query",
+        "protocol",
+        "status",
+        "bytes",
+        "referrer",
+        "agent",
+        "extra",
     ];
 
     fn extract(common: bool, text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
@@ -249,9 +310,20 @@ mod tests {
         assert_eq!(
             extract(false, line).unwrap(),
             [
-                "'203.0.113.9'", "Absent", "'bob'", "'11/Oct/2026:22:14:15 +0200'", "'GET /a/b?x=1&y HTTP/1.1'", "'GET'",
-                "'/a/b'", "'x=1&y'", "'HTTP/1.1'", "Int(200)", "Int(2326)", "'https://from/'",
-                r#"'Mozilla/5.0 (\"X\")'"#, r#"'\"10.0.0.1\" 0.003'"#,
+                "'203.0.113.9'",
+                "Absent",
+                "'bob'",
+                "'11/Oct/2026:22:14:15 +0200'",
+                "'GET /a/b?x=1&y HTTP/1.1'",
+                "'GET'",
+                "'/a/b'",
+                "'x=1&y'",
+                "'HTTP/1.1'",
+                "Int(200)",
+                "Int(2326)",
+                "'https://from/'",
+                r#"'Mozilla/5.0 (\"X\")'"#,
+                r#"'\"10.0.0.1\" 0.003'"#,
             ]
         );
     }
@@ -263,7 +335,9 @@ mod tests {
         assert_eq!(found[1..3], ["'id'", "'frank smith'"]);
         assert_eq!(found[9..11], ["Int(304)", "Absent"]);
         assert!(extract(false, line).is_err());
-        let kind = extract(true, format!("{line} \"-\" \"-\"")).unwrap_err().kind;
+        let kind = extract(true, format!("{line} \"-\" \"-\""))
+            .unwrap_err()
+            .kind;
         assert_eq!(kind, FaultKind::Trailing { count: 8 });
     }
 
@@ -272,19 +346,54 @@ mod tests {
         let line = |request: &str| format!(r#"1.1.1.1 - - [t] "{request}" 400 0 "-" "-""#);
         let request = |text: &str| extract(false, line(text)).unwrap()[4..9].to_vec();
         assert_eq!(request("-"), ["Absent"; 5]);
-        assert_eq!(request(r"\x16\x03\x01"), [r"'\x16\x03\x01'", "Absent", "Absent", "Absent", "Absent"]);
-        assert_eq!(request("GET /old")[1..], ["'GET'", "'/old'", "Absent", "Absent"]);
+        assert_eq!(
+            request(r"\x16\x03\x01"),
+            [r"'\x16\x03\x01'", "Absent", "Absent", "Absent", "Absent"]
+        );
+        assert_eq!(
+            request("GET /old")[1..],
+            ["'GET'", "'/old'", "Absent", "Absent"]
+        );
         assert_eq!(request("GET /a b HTTP/1.1")[2], "'/a b'");
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        let fault = |text: &str| extract(false, text).map_err(|fault| (fault.at, fault.kind)).unwrap_err();
+        let fault = |text: &str| {
+            extract(false, text)
+                .map_err(|fault| (fault.at, fault.kind))
+                .unwrap_err()
+        };
         assert_eq!(fault(""), (0, FaultKind::Empty));
-        assert_eq!(fault("one two"), (4, FaultKind::Unexpected { expected: "an identity", found: b't' }));
-        assert_eq!(fault("1.1.1.1 - - [t").1, FaultKind::Truncated { inside: "a timestamp in brackets" });
-        assert_eq!(fault(r#"1.1.1.1 - - [t] "GET / HTTP/1.1" OK"#).1, FaultKind::Unexpected { expected: "a status", found: b'O' });
-        assert_eq!(fault(r#"1.1.1.1 - - [t] "GET / HTT"#).1, FaultKind::Truncated { inside: "a quoted text" });
+        assert_eq!(
+            fault("one two"),
+            (
+                4,
+                FaultKind::Unexpected {
+                    expected: "an identity",
+                    found: b't'
+                }
+            )
+        );
+        assert_eq!(
+            fault("1.1.1.1 - - [t").1,
+            FaultKind::Truncated {
+                inside: "a timestamp in brackets"
+            }
+        );
+        assert_eq!(
+            fault(r#"1.1.1.1 - - [t] "GET / HTTP/1.1" OK"#).1,
+            FaultKind::Unexpected {
+                expected: "a status",
+                found: b'O'
+            }
+        );
+        assert_eq!(
+            fault(r#"1.1.1.1 - - [t] "GET / HTT"#).1,
+            FaultKind::Truncated {
+                inside: "a quoted text"
+            }
+        );
     }
 
     proptest! {

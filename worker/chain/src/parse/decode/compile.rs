@@ -1,6 +1,8 @@
 //! From the `decode` list of a manifest to a [`Chain`], or to everything that is wrong with it.
 
-use logloom_crds::manifest::{CombinedFormat, DecodeStep, Decoder as Wish};
+use logloom_crds::manifest::{
+    CombinedFormat, DecodeStep, Decoder as Wish, ProtobufDecoder as ProtobufOptions,
+};
 use prost_reflect::MessageDescriptor;
 
 use super::combined::CombinedDecoder;
@@ -14,6 +16,7 @@ use super::json::JsonDecoder;
 use super::key_value::KeyValueDecoder;
 use super::logfmt::LogfmtDecoder;
 use super::names::{Gives, Wanted};
+use super::protobuf::ProtobufDecoder;
 use super::regex::compile_regex;
 use super::syslog::{SyslogDecoder, SyslogForm};
 use super::{Chain, Decoder, Envelope, Reads, Step};
@@ -36,18 +39,35 @@ impl Chain {
     ) -> Result<Self, Vec<ChainError>> {
         let mut errors = Vec::new();
         let mut report = |step: usize, problem: Problem| {
-            let Problem { field, message, remedy } = problem;
-            errors.push(ChainError { step, field: field.to_owned(), message, remedy });
+            let Problem {
+                field,
+                message,
+                remedy,
+            } = problem;
+            errors.push(ChainError {
+                step,
+                field: field.to_owned(),
+                message,
+                remedy,
+            });
         };
         if steps.is_empty() || steps.len() > MAX_STEPS {
-            let message = format!("a chain has 1 to {MAX_STEPS} steps, this one has {}", steps.len());
-            report(0, Problem::new("", message, "Give each manifest at least one decode step"));
+            let message = format!(
+                "a chain has 1 to {MAX_STEPS} steps, this one has {}",
+                steps.len()
+            );
+            report(
+                0,
+                Problem::new("", message, "Give each manifest at least one decode step"),
+            );
         }
         let froms: Vec<Option<Reads>> = (0..steps.len())
-            .map(|index| input_of(steps, index, wanted).unwrap_or_else(|problem| {
-                report(index, problem);
-                None
-            }))
+            .map(|index| {
+                input_of(steps, index, wanted).unwrap_or_else(|problem| {
+                    report(index, problem);
+                    None
+                })
+            })
             .collect();
         let envelope = envelope_of(steps, wanted).unwrap_or_else(|(index, problem)| {
             report(index, problem);
@@ -67,17 +87,35 @@ impl Chain {
                 }
             }
         }
-        if errors.is_empty() { Ok(Self { steps: compiled, envelope }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self {
+                steps: compiled,
+                envelope,
+            })
+        } else {
+            Err(errors)
+        }
     }
 }
 
 /// What the step at `index` reads: `from`, the line, or the payload of the step before.
-fn input_of(steps: &[DecodeStep], index: usize, wanted: &mut SlotTable) -> Result<Option<Reads>, Problem> {
-    let mut from = |name: String| Some(Reads { slot: wanted.want(&name), name: name.into() });
+fn input_of(
+    steps: &[DecodeStep],
+    index: usize,
+    wanted: &mut SlotTable,
+) -> Result<Option<Reads>, Problem> {
+    let mut from = |name: String| {
+        Some(Reads {
+            slot: wanted.want(&name),
+            name: name.into(),
+        })
+    };
     if let Some(name) = &steps[index].from {
         return Ok(from(name.to_string()));
     }
-    let Some(before) = index.checked_sub(1).and_then(|before| steps.get(before)) else { return Ok(None) };
+    let Some(before) = index.checked_sub(1).and_then(|before| steps.get(before)) else {
+        return Ok(None);
+    };
     let payload = before.decoder().and_then(payload_name);
     match payload {
         Some(name) => Ok(from(format!("{}{name}", prefix(before)))),
@@ -103,10 +141,18 @@ fn prefix(step: &DecodeStep) -> &str {
 }
 
 /// The step whose lines may be pieces.
-fn envelope_of(steps: &[DecodeStep], wanted: &mut SlotTable) -> Result<Option<Envelope>, (usize, Problem)> {
+fn envelope_of(
+    steps: &[DecodeStep],
+    wanted: &mut SlotTable,
+) -> Result<Option<Envelope>, (usize, Problem)> {
     let is_envelope = |step: &DecodeStep| matches!(step.decoder(), Some(Wish::Cri | Wish::Docker));
-    let mut envelopes = steps.iter().enumerate().filter(|(_, step)| is_envelope(step));
-    let Some((index, step)) = envelopes.next() else { return Ok(None) };
+    let mut envelopes = steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| is_envelope(step));
+    let Some((index, step)) = envelopes.next() else {
+        return Ok(None);
+    };
     if let Some((second, _)) = envelopes.next() {
         return Err((
             second,
@@ -138,7 +184,11 @@ fn not_given(before: &[Step], from: &Reads) -> Option<Problem> {
     } else {
         format!("Use one of: {}", names.join(", "))
     };
-    Some(Problem::new("from", format!("no earlier step extracts `{}`", from.name), remedy))
+    Some(Problem::new(
+        "from",
+        format!("no earlier step extracts `{}`", from.name),
+        remedy,
+    ))
 }
 
 /// Stands for a step that does not compile, while the others are looked at.
@@ -165,7 +215,14 @@ fn compile_step(
     })?;
     let wanted = Wanted::new(table, prefix(step));
     let (name, decoder, gives) = compile_decoder(wish, own_message, &wanted)?;
-    Ok(Step { decoder, name, from, optional: step.optional, prefix: prefix(step).to_owned(), gives })
+    Ok(Step {
+        decoder,
+        name,
+        from,
+        optional: step.optional,
+        prefix: prefix(step).to_owned(),
+        gives,
+    })
 }
 
 fn compile_decoder(
@@ -178,17 +235,43 @@ fn compile_decoder(
         (name, decoder, SyslogDecoder::gives(form))
     };
     Ok(match wish {
-        Wish::Json => (DecoderName::Json, Decoder::Json(JsonDecoder::compile(wanted)), Gives::Anything),
-        Wish::Logfmt => (DecoderName::Logfmt, Decoder::Logfmt(LogfmtDecoder::compile(wanted)), Gives::Anything),
+        Wish::Json => (
+            DecoderName::Json,
+            Decoder::Json(JsonDecoder::compile(wanted)),
+            Gives::Anything,
+        ),
+        Wish::Logfmt => (
+            DecoderName::Logfmt,
+            Decoder::Logfmt(LogfmtDecoder::compile(wanted)),
+            Gives::Anything,
+        ),
         Wish::KeyValue(options) => {
-            let decoder =
-                KeyValueDecoder::compile(&options.field_separator, &options.pair_separator, &options.quote, wanted)?;
-            (DecoderName::KeyValue, Decoder::KeyValue(decoder), Gives::Anything)
+            let decoder = KeyValueDecoder::compile(
+                &options.field_separator,
+                &options.pair_separator,
+                &options.quote,
+                wanted,
+            )?;
+            (
+                DecoderName::KeyValue,
+                Decoder::KeyValue(decoder),
+                Gives::Anything,
+            )
         }
-        Wish::Cri => (DecoderName::Cri, Decoder::Cri(CriDecoder::compile(wanted)), CriDecoder::gives()),
+        Wish::Cri => (
+            DecoderName::Cri,
+            Decoder::Cri(CriDecoder::compile(wanted)),
+            CriDecoder::gives(),
+        ),
         Wish::Docker => {
-            let log = wanted.slot("log").ok_or_else(|| Problem::new("docker", "no slot for the payload", ""))?;
-            (DecoderName::Docker, Decoder::Docker(DockerDecoder::compile(log, wanted)), DockerDecoder::gives())
+            let log = wanted
+                .slot("log")
+                .ok_or_else(|| Problem::new("docker", "no slot for the payload", ""))?;
+            (
+                DecoderName::Docker,
+                Decoder::Docker(DockerDecoder::compile(log, wanted)),
+                DockerDecoder::gives(),
+            )
         }
         Wish::Syslog3164 => syslog(DecoderName::Syslog3164, SyslogForm::Bsd),
         Wish::Syslog5424 => syslog(DecoderName::Syslog5424, SyslogForm::Ietf),
@@ -196,7 +279,11 @@ fn compile_decoder(
         Wish::Combined(options) => {
             let common = options.format == CombinedFormat::Common;
             let decoder = Decoder::Combined(CombinedDecoder::compile(common, wanted));
-            (DecoderName::Combined, decoder, CombinedDecoder::gives(common))
+            (
+                DecoderName::Combined,
+                decoder,
+                CombinedDecoder::gives(common),
+            )
         }
         Wish::Regex(options) => {
             let (pattern, gives) = compile_regex(&options.pattern, wanted)?;
@@ -204,23 +291,100 @@ fn compile_decoder(
         }
         Wish::Dissect(options) => {
             let decoder = DissectDecoder::compile(&options.pattern, wanted)?;
-            (DecoderName::Dissect, Decoder::Dissect(decoder), DissectDecoder::gives(&options.pattern))
+            (
+                DecoderName::Dissect,
+                Decoder::Dissect(decoder),
+                DissectDecoder::gives(&options.pattern),
+            )
         }
         Wish::Csv(options) => {
-            let columns: Vec<&str> = options.columns.iter().map(|column| column.as_str()).collect();
-            let decoder =
-                CsvDecoder::compile(&columns, &options.delimiter, &options.quote, options.header, wanted)?;
-            (DecoderName::Csv, Decoder::Csv(decoder), CsvDecoder::gives(&columns))
+            let columns: Vec<&str> = options
+                .columns
+                .iter()
+                .map(|column| column.as_str())
+                .collect();
+            let decoder = CsvDecoder::compile(
+                &columns,
+                &options.delimiter,
+                &options.quote,
+                options.header,
+                wanted,
+            )?;
+            (
+                DecoderName::Csv,
+                Decoder::Csv(decoder),
+                CsvDecoder::gives(&columns),
+            )
         }
         Wish::Grok(options) => {
-            let definitions =
-                options.definitions.iter().map(|(name, pattern)| (name.as_str(), pattern.as_str())).collect();
+            let definitions = options
+                .definitions
+                .iter()
+                .map(|(name, pattern)| (name.as_str(), pattern.as_str()))
+                .collect();
             let (pattern, gives) = compile_grok(&options.pattern, &definitions, wanted)?;
             (DecoderName::Grok, Decoder::Pattern(pattern), gives)
         }
-        Wish::Protobuf(_) => {
-            let _ = own_message;
-            return Err(Problem::new("", "this decoder is not built yet", "Use `regex` for now"));
+        Wish::Protobuf(options) => {
+            let message = encoded_message(options, own_message)?;
+            let decoder = ProtobufDecoder::compile(&message, wanted);
+            (
+                DecoderName::Protobuf,
+                Decoder::Protobuf(decoder),
+                Gives::Message(message),
+            )
         }
+    })
+}
+
+/// The message that a `protobuf` step reads: of a schema of its own, or of the manifest's schema.
+fn encoded_message(
+    options: &ProtobufOptions,
+    own_message: Option<&MessageDescriptor>,
+) -> Result<MessageDescriptor, Problem> {
+    if let Some(schema) = &options.schema {
+        let Some(text) = &schema.proto else {
+            return Err(Problem::new(
+                "protobuf.schema",
+                "the text of the schema is not here",
+                "Give it as `proto`; a `file` is put in its place by the command line",
+            ));
+        };
+        let Some(name) = &options.message else {
+            return Err(Problem::new(
+                "protobuf.message",
+                "a schema without the name of its message",
+                "Name the message",
+            ));
+        };
+        return ProtobufDecoder::message(text, name);
+    }
+    let Some(own) = own_message else {
+        return Err(Problem::new(
+            "protobuf",
+            "there is no schema to read the message with",
+            "Give `schema` and `message`",
+        ));
+    };
+    let Some(name) = &options.message else {
+        return Ok(own.clone());
+    };
+    let pool = own.parent_pool();
+    let found = pool.get_message_by_name(name).or_else(|| {
+        let package = own.package_name();
+        pool.get_message_by_name(&format!("{package}.{name}"))
+    });
+    found.ok_or_else(|| {
+        let names: Vec<String> = own
+            .parent_file()
+            .messages()
+            .map(|message| message.full_name().to_owned())
+            .collect();
+        let remedy = format!("Use one of: {}", names.join(", "));
+        Problem::new(
+            "protobuf.message",
+            format!("the manifest's schema has no message `{name}`"),
+            remedy,
+        )
     })
 }

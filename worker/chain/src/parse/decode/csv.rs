@@ -30,14 +30,29 @@ impl CsvDecoder {
         let delimiter = one_byte("csv.delimiter", delimiter)?;
         let quote = one_byte("csv.quote", quote)?;
         if delimiter == quote {
-            return Err(Problem::new("csv.quote", "quote and delimiter are the same", "Give them different characters"));
+            return Err(Problem::new(
+                "csv.quote",
+                "quote and delimiter are the same",
+                "Give them different characters",
+            ));
         }
         if columns.is_empty() {
-            return Err(Problem::new("csv.columns", "there are no columns", "Name the columns from left to right"));
+            return Err(Problem::new(
+                "csv.columns",
+                "there are no columns",
+                "Name the columns from left to right",
+            ));
         }
-        let repeated = columns.iter().enumerate().find(|(index, name)| columns[..*index].contains(name));
+        let repeated = columns
+            .iter()
+            .enumerate()
+            .find(|(index, name)| columns[..*index].contains(name));
         if let Some((_, name)) = repeated {
-            return Err(Problem::new("csv.columns", format!("two columns are named `{name}`"), "Give each column a name of its own"));
+            return Err(Problem::new(
+                "csv.columns",
+                format!("two columns are named `{name}`"),
+                "Give each column a name of its own",
+            ));
         }
         Ok(Self {
             columns: columns.iter().map(|name| wanted.slot(name)).collect(),
@@ -81,7 +96,10 @@ impl CsvDecoder {
             }
         }
         if count != self.columns.len() {
-            let kind = FaultKind::ColumnCount { expected: self.columns.len(), found: count };
+            let kind = FaultKind::ColumnCount {
+                expected: self.columns.len(),
+                found: count,
+            };
             return Err(Fault::new(input.len(), kind));
         }
         Ok(())
@@ -89,13 +107,17 @@ impl CsvDecoder {
 
     /// True when the line is the header: its columns are the manifest's names.
     pub fn is_header(&self, input: &[u8]) -> bool {
-        let Some(names) = &self.header else { return false };
+        let Some(names) = &self.header else {
+            return false;
+        };
         // Nearly every line fails at its first byte.
         let input = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(input);
         let input = input.strip_suffix(b"\r").unwrap_or(input);
         let mut at = Some(0);
         for name in names {
-            let Some(Ok((column, next))) = at.map(|at| self.column(input, at)) else { return false };
+            let Some(Ok((column, next))) = at.map(|at| self.column(input, at)) else {
+                return false;
+            };
             if column.doubled || *column.raw != **name {
                 return false;
             }
@@ -106,7 +128,11 @@ impl CsvDecoder {
 
     /// The column at `start`, and where the next one begins.
     #[inline]
-    fn column<'a>(&self, input: &'a [u8], start: usize) -> Result<(Column<'a>, Option<usize>), Fault> {
+    fn column<'a>(
+        &self,
+        input: &'a [u8],
+        start: usize,
+    ) -> Result<(Column<'a>, Option<usize>), Fault> {
         let rest = input.get(start..).unwrap_or_default();
         if rest.first() != Some(&self.quote) {
             let end = memchr::memchr(self.delimiter, rest);
@@ -126,10 +152,17 @@ impl CsvDecoder {
                     at += 1;
                 }
                 Some(next) if *next != self.delimiter => {
-                    return Err(Fault::expected(input, start + at, "a delimiter behind the quoted column"));
+                    return Err(Fault::expected(
+                        input,
+                        start + at,
+                        "a delimiter behind the quoted column",
+                    ));
                 }
                 next => {
-                    let column = Column { raw: &rest[1..at - 1], doubled };
+                    let column = Column {
+                        raw: &rest[1..at - 1],
+                        doubled,
+                    };
                     return Ok((column, next.map(|_| start + at + 1)));
                 }
             }
@@ -148,7 +181,10 @@ struct Column<'a> {
 impl<'a> Column<'a> {
     #[inline]
     fn plain(raw: &'a [u8]) -> Self {
-        Self { raw, doubled: false }
+        Self {
+            raw,
+            doubled: false,
+        }
     }
 
     #[inline]
@@ -172,7 +208,11 @@ fn one_byte(field: &'static str, text: &str) -> Result<u8, Problem> {
     match text.as_bytes() {
         [byte] => Ok(*byte),
         b"\\t" => Ok(b'\t'),
-        _ => Err(Problem::new(field, format!("`{text}` is not one ASCII character"), "Use a single character such as `,`")),
+        _ => Err(Problem::new(
+            field,
+            format!("`{text}` is not one ASCII character"),
+            "Use a single character such as `,`",
+        )),
     }
 }
 
@@ -184,26 +224,53 @@ mod tests {
     use proptest::prelude::*;
 
     fn extract(columns: &[&str], text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
-        let compile = |wanted: &Wanted<'_>| CsvDecoder::compile(columns, ",", "\"", false, wanted).unwrap();
+        let compile =
+            |wanted: &Wanted<'_>| CsvDecoder::compile(columns, ",", "\"", false, wanted).unwrap();
         testing::extract(columns, text.as_ref(), compile, CsvDecoder::decode)
     }
 
     #[test]
     fn columns_with_and_without_quotes() {
-        assert_eq!(extract(&["a", "b", "c"], "1,,three\r").unwrap(), ["'1'", "''", "'three'"]);
-        assert_eq!(extract(&["a", "b", "c"], r#""x,y",2,"say ""hi""""#).unwrap(), ["'x,y'", "'2'", r#"'say \"hi\"'"#]);
-        assert_eq!(extract(&["a", "b"], r#"a"b,"x"#).unwrap_err().kind, FaultKind::Truncated { inside: "a quoted column" });
-        assert_eq!(extract(&["a", "b"], r#"a"b,"""""#).unwrap(), [r#"'a\"b'"#, r#"'\"'"#]);
+        assert_eq!(
+            extract(&["a", "b", "c"], "1,,three\r").unwrap(),
+            ["'1'", "''", "'three'"]
+        );
+        assert_eq!(
+            extract(&["a", "b", "c"], r#""x,y",2,"say ""hi""""#).unwrap(),
+            ["'x,y'", "'2'", r#"'say \"hi\"'"#]
+        );
+        assert_eq!(
+            extract(&["a", "b"], r#"a"b,"x"#).unwrap_err().kind,
+            FaultKind::Truncated {
+                inside: "a quoted column"
+            }
+        );
+        assert_eq!(
+            extract(&["a", "b"], r#"a"b,"""""#).unwrap(),
+            [r#"'a\"b'"#, r#"'\"'"#]
+        );
         assert_eq!(extract(&["a"], "").unwrap(), ["''"]);
     }
 
     #[test]
     fn another_number_of_columns_is_an_error_with_both_numbers() {
         for line in ["1,2", "1,\"2\""] {
-            assert_eq!(extract(&["a", "b", "c"], line).unwrap_err().kind, FaultKind::ColumnCount { expected: 3, found: 2 });
+            assert_eq!(
+                extract(&["a", "b", "c"], line).unwrap_err().kind,
+                FaultKind::ColumnCount {
+                    expected: 3,
+                    found: 2
+                }
+            );
         }
         for line in ["1,2,3,4", "\"1\",2,3,"] {
-            assert_eq!(extract(&["a", "b", "c"], line).unwrap_err().kind, FaultKind::ColumnCount { expected: 3, found: 4 });
+            assert_eq!(
+                extract(&["a", "b", "c"], line).unwrap_err().kind,
+                FaultKind::ColumnCount {
+                    expected: 3,
+                    found: 4
+                }
+            );
         }
         assert_eq!(extract(&["a", "b"], "").unwrap_err().kind, FaultKind::Empty);
     }
@@ -212,13 +279,21 @@ mod tests {
     fn text_behind_a_quoted_column_is_an_error() {
         let fault = extract(&["a", "b"], r#""x"y,1"#).unwrap_err();
         assert_eq!(fault.at, 3);
-        assert_eq!(fault.kind, FaultKind::Unexpected { expected: "a delimiter behind the quoted column", found: b'y' });
+        assert_eq!(
+            fault.kind,
+            FaultKind::Unexpected {
+                expected: "a delimiter behind the quoted column",
+                found: b'y'
+            }
+        );
     }
 
     #[test]
     fn a_header_is_recognised_only_when_asked_for() {
         let table = SlotTable::new();
-        let compile = |header| CsvDecoder::compile(&["a", "b"], ",", "\"", header, &Wanted::new(&table, "")).unwrap();
+        let compile = |header| {
+            CsvDecoder::compile(&["a", "b"], ",", "\"", header, &Wanted::new(&table, "")).unwrap()
+        };
         for line in ["a,b", "\"a\",b\r", "\u{feff}a,b"] {
             assert!(compile(true).is_header(line.as_bytes()), "{line}");
         }
@@ -232,7 +307,9 @@ mod tests {
     fn settings_that_cannot_work_are_refused() {
         let table = SlotTable::new();
         let problem = |columns: &[&str], delimiter, quote| {
-            CsvDecoder::compile(columns, delimiter, quote, false, &Wanted::new(&table, "")).unwrap_err().field
+            CsvDecoder::compile(columns, delimiter, quote, false, &Wanted::new(&table, ""))
+                .unwrap_err()
+                .field
         };
         assert_eq!(problem(&["a"], "||", "\""), "csv.delimiter");
         assert_eq!(problem(&["a"], ",", ","), "csv.quote");

@@ -22,6 +22,7 @@ mod csv;
 mod dissect;
 mod docker;
 mod error;
+pub mod fuzz;
 mod grok;
 mod json;
 mod key_value;
@@ -30,6 +31,7 @@ mod logfmt;
 mod names;
 mod path;
 mod pattern;
+mod protobuf;
 mod quoted;
 mod regex;
 mod syslog;
@@ -54,6 +56,7 @@ use key_value::KeyValueDecoder;
 use logfmt::LogfmtDecoder;
 use names::Gives;
 use pattern::Pattern;
+use protobuf::ProtobufDecoder;
 use syslog::SyslogDecoder;
 
 /// A compiled list of decode steps. Made by [`Chain::compile`].
@@ -94,6 +97,7 @@ enum Decoder {
     Pattern(Pattern),
     Dissect(DissectDecoder),
     Csv(CsvDecoder),
+    Protobuf(ProtobufDecoder),
 }
 
 /// The step of a chain whose payload may be a piece of a line.
@@ -134,7 +138,9 @@ impl Chain {
             Decoder::Pattern(pattern) => Some(pattern.locations()),
             _ => None,
         };
-        Scratch { locations: self.steps.iter().map(locations).collect() }
+        Scratch {
+            locations: self.steps.iter().map(locations).collect(),
+        }
     }
 
     /// The step whose payload may be a piece of a line, if there is one.
@@ -164,7 +170,9 @@ impl Chain {
         scratch: &mut Scratch,
         slots: &mut Slots<'a>,
     ) -> Result<Outcome, DecodeError> {
-        let last_of_piece = self.envelope.map_or(usize::MAX, |envelope| usize::from(envelope.step));
+        let last_of_piece = self
+            .envelope
+            .map_or(usize::MAX, |envelope| usize::from(envelope.step));
         for (index, step) in self.steps.iter().enumerate() {
             if self.run(index, step, line, scratch, slots)? == Outcome::Header {
                 return Ok(Outcome::Header);
@@ -187,13 +195,24 @@ impl Chain {
         scratch: &mut Scratch,
         slots: &mut Slots<'a>,
     ) -> Result<Outcome, DecodeError> {
-        let Some(envelope) = self.envelope else { return self.decode(line, scratch, slots) };
-        for (index, step) in self.steps.iter().enumerate().take(usize::from(envelope.step) + 1) {
+        let Some(envelope) = self.envelope else {
+            return self.decode(line, scratch, slots);
+        };
+        for (index, step) in self
+            .steps
+            .iter()
+            .enumerate()
+            .take(usize::from(envelope.step) + 1)
+        {
             if self.run(index, step, line, scratch, slots)? == Outcome::Header {
                 return Ok(Outcome::Header);
             }
         }
-        Ok(if self.is_piece(slots) { Outcome::Partial } else { Outcome::Event })
+        Ok(if self.is_piece(slots) {
+            Outcome::Partial
+        } else {
+            Outcome::Event
+        })
     }
 
     /// The steps behind the envelope, with `payload` (the joined pieces) as its payload. `slots` hold what
@@ -207,10 +226,17 @@ impl Chain {
         scratch: &mut Scratch,
         slots: &mut Slots<'a>,
     ) -> Result<Outcome, DecodeError> {
-        let Some(envelope) = self.envelope else { return Ok(Outcome::Event) };
+        let Some(envelope) = self.envelope else {
+            return Ok(Outcome::Event);
+        };
         slots.set(envelope.payload, Extracted::Text(payload));
         slots.set(envelope.partial, Extracted::Bool(false));
-        for (index, step) in self.steps.iter().enumerate().skip(usize::from(envelope.step) + 1) {
+        for (index, step) in self
+            .steps
+            .iter()
+            .enumerate()
+            .skip(usize::from(envelope.step) + 1)
+        {
             if self.run(index, step, payload, scratch, slots)? == Outcome::Header {
                 return Ok(Outcome::Header);
             }
@@ -219,7 +245,8 @@ impl Chain {
     }
 
     fn is_piece(&self, slots: &Slots<'_>) -> bool {
-        self.envelope.is_some_and(|envelope| slots.get(envelope.partial) == Extracted::Bool(true))
+        self.envelope
+            .is_some_and(|envelope| slots.get(envelope.partial) == Extracted::Bool(true))
     }
 
     /// One step on what it reads.
@@ -238,7 +265,9 @@ impl Chain {
                 Some(input) => input,
                 None if step.optional => return Ok(Outcome::Event),
                 None => {
-                    let kind = FaultKind::MissingValue { name: from.name.clone() };
+                    let kind = FaultKind::MissingValue {
+                        name: from.name.clone(),
+                    };
                     return Err(step.error(index, Fault::new(0, kind)));
                 }
             },
@@ -250,7 +279,9 @@ impl Chain {
         }
         let locations = scratch.locations.get_mut(index).and_then(Option::as_mut);
         if !step.optional {
-            step.decoder.decode(input, locations, slots).map_err(|fault| step.error(index, fault))?;
+            step.decoder
+                .decode(input, locations, slots)
+                .map_err(|fault| step.error(index, fault))?;
             return Ok(Outcome::Event);
         }
         let saved = slots.arena().alloc_slice_copy(slots.values());
@@ -265,17 +296,30 @@ impl Step {
     #[cold]
     fn error(&self, index: usize, fault: Fault) -> DecodeError {
         let step = u16::try_from(index).unwrap_or(u16::MAX);
-        DecodeError { step, decoder: self.name, at: fault.at, kind: fault.kind }
+        DecodeError {
+            step,
+            decoder: self.name,
+            at: fault.at,
+            kind: fault.kind,
+        }
     }
 
     fn may_give(&self, name: &str) -> bool {
-        name.strip_prefix(self.prefix.as_str()).is_some_and(|name| self.gives.may_give(name))
+        name.strip_prefix(self.prefix.as_str())
+            .is_some_and(|name| self.gives.may_give(name))
     }
 
     fn names(&self) -> Vec<String> {
         match &self.gives {
             Gives::Anything => Vec::new(),
-            Gives::Names { names, .. } => names.iter().map(|name| format!("{}{name}", self.prefix)).collect(),
+            Gives::Message(message) => message
+                .fields()
+                .map(|field| format!("{}{}", self.prefix, field.name()))
+                .collect(),
+            Gives::Names { names, .. } => names
+                .iter()
+                .map(|name| format!("{}{name}", self.prefix))
+                .collect(),
         }
     }
 }
@@ -298,6 +342,7 @@ impl Decoder {
             Self::Combined(decoder) => decoder.decode(input, slots),
             Self::Dissect(decoder) => decoder.decode(input, slots),
             Self::Csv(decoder) => decoder.decode(input, slots),
+            Self::Protobuf(decoder) => decoder.decode(input, slots),
             Self::Pattern(pattern) => match locations {
                 Some(locations) => pattern.decode(input, locations, slots),
                 // A scratch of another chain: slower, the same result.

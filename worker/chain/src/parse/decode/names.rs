@@ -1,6 +1,9 @@
 //! The names of one step: which of the wanted names it may fill, and which names it can give at all.
 
+use prost_reflect::MessageDescriptor;
+
 use super::keys::KeyTable;
+use super::protobuf::ProtobufDecoder;
 use crate::parse::fields::{Slot, SlotTable};
 
 /// The wanted names that a step may fill: those that begin with its prefix, without the prefix.
@@ -16,7 +19,9 @@ impl<'t> Wanted<'t> {
             let name = name.strip_prefix(prefix)?;
             (!name.is_empty()).then_some((name, slot))
         };
-        Self { names: table.iter().filter_map(local).collect() }
+        Self {
+            names: table.iter().filter_map(local).collect(),
+        }
     }
 
     /// The names with their slots, in slot order.
@@ -26,7 +31,10 @@ impl<'t> Wanted<'t> {
 
     /// The slot of a name that the step gives.
     pub fn slot(&self, name: &str) -> Option<Slot> {
-        self.names.iter().find(|(wanted, _)| *wanted == name).map(|(_, slot)| *slot)
+        self.names
+            .iter()
+            .find(|(wanted, _)| *wanted == name)
+            .map(|(_, slot)| *slot)
     }
 }
 
@@ -35,6 +43,8 @@ impl<'t> Wanted<'t> {
 pub(super) enum Gives {
     /// Whatever the line holds.
     Anything,
+    /// The paths into this message.
+    Message(MessageDescriptor),
     /// These names, and whatever begins with one of the prefixes (`sd.`).
     Names {
         /// Whole names.
@@ -47,15 +57,20 @@ pub(super) enum Gives {
 impl Gives {
     /// A closed list of names.
     pub fn names<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
-        Self::Names { names: names.into_iter().map(Into::into).collect(), prefixes: Vec::new() }
+        Self::Names {
+            names: names.into_iter().map(Into::into).collect(),
+            prefixes: Vec::new(),
+        }
     }
 
     /// True when a line may give `name`.
     pub fn may_give(&self, name: &str) -> bool {
         match self {
             Self::Anything => true,
+            Self::Message(message) => ProtobufDecoder::may_give(message, name),
             Self::Names { names, prefixes } => {
-                names.iter().any(|known| known == name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+                names.iter().any(|known| known == name)
+                    || prefixes.iter().any(|prefix| name.starts_with(prefix))
             }
         }
     }

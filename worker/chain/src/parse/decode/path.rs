@@ -17,10 +17,10 @@ pub(super) enum Step {
 
 /// All ways to read `path` as steps, without repeats. Brackets that hold no number are part of a key.
 pub(super) fn readings(path: &str) -> Vec<Vec<Step>> {
-    let parts = parts(path);
+    let parts = split(path);
     let mut found = Vec::new();
     if parts.len() > MAX_GLUED_PARTS {
-        found.push(parts.iter().flat_map(|part| part.steps()).collect());
+        found.push(parts.iter().flat_map(Part::steps).collect());
         found.push(vec![Step::Key(path.to_owned())]);
     } else {
         glue(&parts, &mut Vec::new(), &mut found);
@@ -40,11 +40,18 @@ struct Part<'p> {
 impl Part<'_> {
     fn steps(&self) -> Vec<Step> {
         let key = (!self.key.is_empty()).then(|| Step::Key(self.key.to_owned()));
-        key.into_iter().chain(self.indexes.iter().copied().map(Step::Index)).collect()
+        key.into_iter()
+            .chain(self.indexes.iter().copied().map(Step::Index))
+            .collect()
     }
 }
 
-fn parts(path: &str) -> Vec<Part<'_>> {
+/// The one reading in which every dot separates.
+pub(super) fn parts(path: &str) -> Vec<Step> {
+    split(path).iter().flat_map(Part::steps).collect()
+}
+
+fn split(path: &str) -> Vec<Part<'_>> {
     path.split('.').map(part).collect()
 }
 
@@ -68,7 +75,9 @@ fn glue(parts: &[Part<'_>], before: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) 
     let depth = before.len();
     for count in 1..=parts.len() {
         let (glued, rest) = parts.split_at(count);
-        let Some((last, inner)) = glued.split_last() else { continue };
+        let Some((last, inner)) = glued.split_last() else {
+            continue;
+        };
         if inner.is_empty() {
             before.extend(last.steps());
         } else {
@@ -91,18 +100,27 @@ mod tests {
             Step::Key(key) => format!("<{key}>"),
             Step::Index(index) => format!("#{index}"),
         };
-        readings(path).iter().map(|steps| steps.iter().map(step).collect()).collect()
+        readings(path)
+            .iter()
+            .map(|steps| steps.iter().map(step).collect())
+            .collect()
     }
 
     #[test]
     fn a_dotted_path_is_read_in_every_way() {
         assert_eq!(show("level"), ["<level>"]);
-        assert_eq!(show("a.b.c"), ["<a><b><c>", "<a><b.c>", "<a.b><c>", "<a.b.c>"]);
+        assert_eq!(
+            show("a.b.c"),
+            ["<a><b><c>", "<a><b.c>", "<a.b><c>", "<a.b.c>"]
+        );
     }
 
     #[test]
     fn indexes_follow_their_key() {
-        assert_eq!(show("spans[0][2].name"), ["<spans>#0#2<name>", "<spans[0][2].name>"]);
+        assert_eq!(
+            show("spans[0][2].name"),
+            ["<spans>#0#2<name>", "<spans[0][2].name>"]
+        );
         assert_eq!(show("[1]"), ["#1"]);
         assert_eq!(show("labels[app]"), ["<labels[app]>"]);
     }

@@ -27,11 +27,7 @@ impl FileResolver for InMemory {
 }
 
 pub(super) fn compile(text: &str, message: &str) -> Result<Schema, SchemaError> {
-    if text.len() > MAX_PROTO_BYTES {
-        return Err(SchemaError::TooLarge { bytes: text.len() });
-    }
-    let pool = compile_text(text).map_err(|error| syntax_error(&error))?;
-    let descriptor = find_message(&pool, message)?;
+    let descriptor = descriptor(text, message)?;
     let mut flat = Flattener::default();
     flat.message(&descriptor, "", &mut Vec::new())?;
     if flat.columns.is_empty() {
@@ -47,6 +43,15 @@ pub(super) fn compile(text: &str, message: &str) -> Result<Schema, SchemaError> 
         oneofs: flat.oneofs,
         json: flat.json,
     })
+}
+
+/// The message alone, with whatever fields it has.
+pub(super) fn descriptor(text: &str, message: &str) -> Result<MessageDescriptor, SchemaError> {
+    if text.len() > MAX_PROTO_BYTES {
+        return Err(SchemaError::TooLarge { bytes: text.len() });
+    }
+    let pool = compile_text(text).map_err(|error| syntax_error(&error))?;
+    find_message(&pool, message)
 }
 
 fn compile_text(text: &str) -> Result<DescriptorPool, protox::Error> {

@@ -40,6 +40,15 @@ pub const MAX_DEPTH: usize = 8;
 /// Greatest length of a Protobuf text in bytes.
 pub const MAX_PROTO_BYTES: usize = 64 * 1024;
 
+/// The message of a Protobuf text without its columns: what a decoder reads may hold lists and maps, which a
+/// row cannot.
+///
+/// # Errors
+/// [`SchemaError::TooLarge`], [`SchemaError::Syntax`], [`SchemaError::UnknownMessage`].
+pub(crate) fn message_of_text(text: &str, message: &str) -> Result<MessageDescriptor, SchemaError> {
+    compile::descriptor(text, message)
+}
+
 /// A compiled schema: columns, wire layout, JSON layout. Cheap to share behind an `Arc`.
 #[derive(Debug, Clone)]
 pub struct Schema {
