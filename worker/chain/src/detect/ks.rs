@@ -31,17 +31,20 @@ pub fn distance(first: &DdSketch, second: &DdSketch) -> Option<Distance> {
     if n1 == 0 || n2 == 0 {
         return None;
     }
-    let (mut bins1, mut bins2) = (first.bins().peekable(), second.bins().peekable());
+    let (bins1, bins2) = (first.bin_list(), second.bin_list());
+    let (mut bins1, mut bins2) = (bins1.as_slice(), bins2.as_slice());
     let (mut below1, mut below2) = (0u64, 0u64);
-    let (mut greatest, mut side, mut at) = (0u128, Side::Above, Key::MIN);
+    let (mut greatest, mut side, mut at) = (0u128, Side::Above, Key::MIN.raw());
     // Behind the last bin of either the distance only shrinks.
-    while let (Some((key1, _)), Some((key2, _))) = (bins1.peek(), bins2.peek()) {
+    while let ([(key1, count1), rest1 @ ..], [(key2, count2), rest2 @ ..]) = (bins1, bins2) {
         let next = *key1.min(key2);
-        if let Some((_, count)) = bins1.next_if(|(key, _)| *key == next) {
-            below1 = below1.saturating_add(count);
+        if *key1 == next {
+            below1 = below1.saturating_add(*count1);
+            bins1 = rest1;
         }
-        if let Some((_, count)) = bins2.next_if(|(key, _)| *key == next) {
-            below2 = below2.saturating_add(count);
+        if *key2 == next {
+            below2 = below2.saturating_add(*count2);
+            bins2 = rest2;
         }
         let scaled1 = u128::from(below1) * u128::from(n2);
         let scaled2 = u128::from(below2) * u128::from(n1);
@@ -56,6 +59,7 @@ pub fn distance(first: &DdSketch, second: &DdSketch) -> Option<Distance> {
             at = next;
         }
     }
+    let at = Key::from_raw(at)?;
     let distance = greatest as f64 / (u128::from(n1) * u128::from(n2)) as f64;
     Some(Distance {
         distance,

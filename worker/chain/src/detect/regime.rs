@@ -195,11 +195,17 @@ pub struct Regime {
     tracks: Box<[Track]>,
 }
 
-/// One comparison beyond its bound and the floor.
-struct Excess {
+/// One comparison, and how far it is beyond its bound.
+struct Comparison {
     against: Against,
     found: ks::Distance,
     bound: f64,
+}
+
+impl Comparison {
+    fn margin(&self) -> f64 {
+        self.found.distance - self.bound
+    }
 }
 
 impl Regime {
@@ -282,10 +288,9 @@ impl Regime {
     }
 
     fn judge(&mut self, rule: &RegimeRule, close: Close<'_>) -> Verdict {
-        let distance = self
-            .compare(rule, Against::Reference, close)
-            .map(|compared| compared.found.distance);
-        let Some(excess) = self.worst_excess(rule, close) else {
+        let compared = self.compare(rule, Against::Reference, close);
+        let distance = compared.as_ref().map(|compared| compared.found.distance);
+        let Some(excess) = self.worst_excess(rule, close, compared) else {
             self.calm(rule, close);
             return Verdict {
                 distance,
@@ -310,20 +315,21 @@ impl Regime {
     }
 
     /// The comparison that exceeds its bound by most, of those beyond the floor.
-    fn worst_excess(&self, rule: &RegimeRule, close: Close<'_>) -> Option<Excess> {
+    fn worst_excess(
+        &self,
+        rule: &RegimeRule,
+        close: Close<'_>,
+        with_reference: Option<Comparison>,
+    ) -> Option<Comparison> {
         let longer = (close.window + 1..self.tracks.len()).map(Against::Window);
-        let mut worst: Option<Excess> = None;
-        for against in std::iter::once(Against::Reference).chain(longer) {
-            let Some(compared) = self.compare(rule, against, close) else {
-                continue;
-            };
-            let margin = compared.found.distance - compared.bound;
-            let exceeds = margin > 0.0 && compared.found.distance >= rule.min_effect;
-            if exceeds
-                && worst
-                    .as_ref()
-                    .is_none_or(|worst| margin > worst.found.distance - worst.bound)
-            {
+        let with_longer = longer.filter_map(|against| self.compare(rule, against, close));
+        let mut worst: Option<Comparison> = None;
+        for compared in with_reference.into_iter().chain(with_longer) {
+            let exceeds = compared.margin() > 0.0 && compared.found.distance >= rule.min_effect;
+            let is_worse = worst
+                .as_ref()
+                .is_none_or(|worst| compared.margin() > worst.margin());
+            if exceeds && is_worse {
                 worst = Some(compared);
             }
         }
@@ -331,11 +337,14 @@ impl Regime {
     }
 
     /// `None` when either sample is too small.
-    fn compare(&self, rule: &RegimeRule, against: Against, close: Close<'_>) -> Option<Excess> {
+    fn compare(&self, rule: &RegimeRule, against: Against, close: Close<'_>) -> Option<Comparison> {
         let old = self.side(against);
+        if old.count().min(close.sketch.count()) < rule.min_samples {
+            return None;
+        }
         let found = ks::distance(old, close.sketch)?;
         let bound = ks::bound(rule.critical, found.n1, found.n2);
-        (found.n1.min(found.n2) >= rule.min_samples).then_some(Excess {
+        Some(Comparison {
             against,
             found,
             bound,
@@ -384,7 +393,7 @@ impl Regime {
         &mut self,
         rule: &RegimeRule,
         window: usize,
-        excess: &Excess,
+        excess: &Comparison,
         full: Candidate,
     ) -> Shift {
         let (closes, since) = (full.closes, full.first.start);

@@ -192,6 +192,11 @@ impl DdSketch {
         })
     }
 
+    /// [`DdSketch::bins`] as a list of raw keys and counts, which is faster to walk.
+    pub(crate) fn bin_list(&self) -> BinList {
+        self.store.bins()
+    }
+
     /// The sketch of every second value in ascending order (the second, the fourth, ...). Its
     /// distribution differs from this one's by at most `1 / count` at any point.
     pub fn halved(&self) -> DdSketch {

@@ -29,7 +29,7 @@ const COUNT_MAX: u32 = (1 << COUNT_BITS) - 1;
 const KEY_OFFSET: i32 = 4096;
 
 /// Keys and their counts, ascending, no count zero.
-pub(super) type BinList = SmallVec<[(i16, u64); 32]>;
+pub(crate) type BinList = SmallVec<[(i16, u64); 32]>;
 
 #[derive(Debug, Clone)]
 pub(super) enum Store {
