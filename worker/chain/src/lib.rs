@@ -11,8 +11,8 @@
 //! ```
 
 pub mod compile;
-pub mod expr;
 pub mod detect;
+pub mod expr;
 pub mod id;
 pub mod join;
 pub mod log;
