@@ -46,8 +46,8 @@ pub(super) fn compare_int_double(left: i64, right: f64) -> Option<Ordering> {
     } else if right < -TWO_63 {
         Some(Ordering::Greater)
     } else {
-        let whole = right.trunc();
-        Some(left.cmp(&(whole as i64)).then(fraction(whole, right)))
+        let whole = right as i64;
+        Some(left.cmp(&whole).then(fraction(whole as f64, right)))
     }
 }
 
@@ -61,13 +61,25 @@ pub(super) fn compare_uint_double(left: u64, right: f64) -> Option<Ordering> {
     } else if right < 0.0 {
         Some(Ordering::Greater)
     } else {
-        let whole = right.trunc();
-        Some(left.cmp(&(whole as u64)).then(fraction(whole, right)))
+        let whole = right as u64;
+        Some(left.cmp(&whole).then(fraction(whole as f64, right)))
     }
 }
 
+/// A double's whole part, which is exact as a double again, against the double.
+#[inline]
 fn fraction(whole: f64, number: f64) -> Ordering {
     whole.partial_cmp(&number).unwrap_or(Ordering::Equal)
+}
+
+/// The int as a double, if that is the same number.
+pub(super) fn int_as_double(value: i64) -> Option<f64> {
+    (value.unsigned_abs() <= 1 << 53).then_some(value as f64)
+}
+
+/// The double as an int, if that is the same number.
+pub(super) fn double_as_int(value: f64) -> Option<i64> {
+    (value.abs() <= (1u64 << 53) as f64 && value.fract() == 0.0).then_some(value as i64)
 }
 
 /// An int and a uint on one number line.

@@ -2,7 +2,7 @@
 
 use super::super::ast::{Binary, Expr, Node};
 use super::super::error::{Problem, Span, did_you_mean, nearest};
-use super::super::number::Relation;
+use super::super::number::{self, Relation};
 use super::super::typed::{Arithmetic, Constant, Op, Typed};
 use super::super::{Fault, Type};
 use super::{Checker, always_fails, as_int, promote};
@@ -46,6 +46,13 @@ impl Checker<'_> {
         if divides && matches!(right.constant(), Some(Constant::Int(0) | Constant::Uint(0))) {
             return Err(always_fails(span, Fault::DivisionByZero));
         }
+        let commutes = matches!(arithmetic, Arithmetic::Add | Arithmetic::Multiply) && kind.is_number();
+        let (left, right) = if commutes {
+            let (_, left, right) = constant_right(left, right);
+            (left, right)
+        } else {
+            (left, right)
+        };
         Ok(Typed::new(span, kind, Op::Arithmetic(arithmetic, Box::new(left), Box::new(right))))
     }
 
@@ -83,10 +90,34 @@ fn arithmetic_type(operator: Arithmetic, left: Type, right: Type) -> Option<Type
 }
 
 fn compare(span: Span, relation: Relation, left: Typed, right: Typed) -> Typed {
-    // The closures keep a constant on the right in themselves.
-    let swap = left.constant().is_some() && right.constant().is_none();
-    let (relation, left, right) = if swap { (relation.flip(), right, left) } else { (relation, left, right) };
+    let (swapped, left, right) = constant_right(left, right);
+    let relation = if swapped { relation.flip() } else { relation };
+    let right = like(left.kind, right);
     Typed::new(span, Type::Bool, Op::Compare(relation, Box::new(left), Box::new(right)))
+}
+
+/// The closures keep a constant on the right in themselves, so it goes there; and whether it did.
+fn constant_right(left: Typed, right: Typed) -> (bool, Typed, Typed) {
+    let swap = left.constant().is_some() && right.constant().is_none();
+    if swap { (true, right, left) } else { (false, left, right) }
+}
+
+/// A constant that is the same number in the type of the other side: `latency_ms > 250` is the same
+/// as `latency_ms > 250.0`, and cheaper to compare.
+fn like(kind: Type, constant: Typed) -> Typed {
+    let same = match (kind, constant.constant()) {
+        (Type::Float, Some(Constant::Int(value))) if constant.kind == Type::Int => {
+            number::int_as_double(*value).map(|value| (Type::Float, Constant::Float(value)))
+        }
+        (Type::Int | Type::Enum, Some(Constant::Float(value))) => {
+            number::double_as_int(*value).map(|value| (Type::Int, Constant::Int(value)))
+        }
+        _ => None,
+    };
+    match same {
+        Some((kind, value)) => Typed::new(constant.span, kind, Op::Constant(value)),
+        None => constant,
+    }
 }
 
 /// Both sides, if they can be compared. A text literal beside an enum becomes its number.

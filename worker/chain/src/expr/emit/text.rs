@@ -12,15 +12,18 @@ use smallvec::SmallVec;
 use std::fmt::{self, Write};
 
 type Lend = Box<dyn for<'r> Fn(&'r Row<'r>, &'r Texts) -> Result<&'r [u8], Fault> + Send + Sync>;
-type Make = Box<dyn for<'r> Fn(&'r Row<'r>, &'r Texts) -> Result<Text<'r>, Fault> + Send + Sync>;
+type Append = Box<dyn for<'r> Fn(&'r Row<'r>, &'r Texts, &mut Scratch) -> Result<(), Fault> + Send + Sync>;
 
 /// A text operand.
 pub(in super::super) enum TextCode {
     /// A place in [`Texts`].
     Constant(usize),
     Column(usize),
+    /// Gives a text that stands somewhere.
     Lend(Lend),
-    Make(Make),
+    /// Appends a computed text to a scratch, which stays where it is: moving a small vector costs
+    /// more than filling it.
+    Append(Append),
 }
 
 #[inline(always)]
@@ -38,7 +41,39 @@ impl TextCode {
             Self::Constant(index) => Ok(Text::Borrowed(texts.get(*index))),
             Self::Column(index) => read(row, *index).map(Text::Borrowed),
             Self::Lend(lend) => lend(row, texts).map(Text::Borrowed),
-            Self::Make(make) => make(row, texts),
+            Self::Append(append) => {
+                let mut scratch = Scratch::default();
+                append(row, texts, &mut scratch)?;
+                Ok(Text::Computed(scratch.bytes))
+            }
+        }
+    }
+
+    /// The text where it stands, or in an empty scratch.
+    #[inline]
+    fn read_with<'s, 'r: 's>(
+        &self,
+        row: &'r Row<'r>,
+        texts: &'r Texts,
+        scratch: &'s mut Scratch,
+    ) -> Result<&'s [u8], Fault> {
+        match self {
+            Self::Constant(index) => Ok(texts.get(*index)),
+            Self::Column(index) => read(row, *index),
+            Self::Lend(lend) => lend(row, texts),
+            Self::Append(append) => {
+                append(row, texts, scratch)?;
+                Ok(&scratch.bytes)
+            }
+        }
+    }
+
+    fn append_to<'r>(&self, row: &'r Row<'r>, texts: &'r Texts, scratch: &mut Scratch) -> Result<(), Fault> {
+        match self {
+            Self::Constant(index) => scratch.push(texts.get(*index)),
+            Self::Column(index) => scratch.push(read(row, *index)?),
+            Self::Lend(lend) => scratch.push(lend(row, texts)?),
+            Self::Append(append) => append(row, texts, scratch),
         }
     }
 
@@ -46,11 +81,7 @@ impl TextCode {
     pub(super) fn over<T: 'static>(self, f: impl Fn(&[u8]) -> Result<T, Fault> + Send + Sync + 'static) -> Run<T> {
         match self {
             Self::Column(index) => Box::new(move |row, _| f(read(row, index)?)),
-            Self::Make(make) => Box::new(move |row, texts| f(&make(row, texts)?)),
-            other => {
-                let lend = other.lend();
-                Box::new(move |row, texts| f(lend(row, texts)?))
-            }
+            other => Box::new(move |row, texts| f(other.read_with(row, texts, &mut Scratch::default())?)),
         }
     }
 
@@ -65,17 +96,20 @@ impl TextCode {
                 Box::new(move |row, texts| f(read(row, left)?, texts.get(right)))
             }
             (Self::Column(left), Self::Column(right)) => Box::new(move |row, _| f(read(row, left)?, read(row, right)?)),
-            (left, right) => Box::new(move |row, texts| f(&left.run(row, texts)?, &right.run(row, texts)?)),
+            (left, right) => Box::new(move |row, texts| {
+                let (mut for_left, mut for_right) = (Scratch::default(), Scratch::default());
+                f(left.read_with(row, texts, &mut for_left)?, right.read_with(row, texts, &mut for_right)?)
+            }),
         }
     }
 
-    /// Only for what can be lent; the callers have taken [`Self::Make`] out.
+    /// Only for what can be lent; the callers have taken [`Self::Append`] out.
     fn lend(self) -> Lend {
         match self {
             Self::Constant(index) => Box::new(move |_, texts| Ok(texts.get(index))),
             Self::Column(index) => Box::new(move |row, _| read(row, index)),
             Self::Lend(lend) => lend,
-            Self::Make(_) => Box::new(|_, _| Err(Fault::NoSuchOverload)),
+            Self::Append(_) => Box::new(|_, _| Err(Fault::NoSuchOverload)),
         }
     }
 
@@ -83,42 +117,40 @@ impl TextCode {
         Self::Lend(Box::new(|_, _| Err(Fault::NoSuchOverload)))
     }
 
-    fn make(f: impl for<'r> Fn(&'r Row<'r>, &'r Texts) -> Result<Builder, Fault> + Send + Sync + 'static) -> Self {
-        Self::Make(Box::new(move |row, texts| f(row, texts)?.done()))
+    fn append(
+        f: impl for<'r> Fn(&'r Row<'r>, &'r Texts, &mut Scratch) -> Result<(), Fault> + Send + Sync + 'static,
+    ) -> Self {
+        Self::Append(Box::new(f))
     }
 }
 
 /// A text that is being computed, within [`MAX_COMPUTED_TEXT`].
 #[derive(Default)]
-struct Builder {
+struct Scratch {
     bytes: SmallVec<[u8; 48]>,
-    overfull: bool,
 }
 
-impl Builder {
-    fn push(&mut self, bytes: &[u8]) {
+impl Scratch {
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         if self.bytes.len() + bytes.len() > MAX_COMPUTED_TEXT {
-            self.overfull = true;
-        } else {
-            self.bytes.extend_from_slice(bytes);
+            return Err(Fault::TooLong);
         }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
     }
 
-    fn of(bytes: &[u8]) -> Self {
-        let mut builder = Self::default();
-        builder.push(bytes);
-        builder
-    }
-
-    fn done<'r>(self) -> Result<Text<'r>, Fault> {
-        if self.overfull { Err(Fault::TooLong) } else { Ok(Text::Computed(self.bytes)) }
+    /// What was appended from `start` on.
+    fn since(&mut self, start: usize) -> &mut [u8] {
+        self.bytes.get_mut(start..).unwrap_or_default()
     }
 }
 
-impl Write for Builder {
+/// For numbers and times, which are short. The result says that there was room, or that the value
+/// cannot be written.
+impl Write for Scratch {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes());
-        Ok(())
+        self.push(text.as_bytes()).map_err(|_| fmt::Error)
     }
 }
 
@@ -130,10 +162,9 @@ impl Emitter {
             Op::Choose(parts) => self.text_choice(*parts),
             Op::Arithmetic(Arithmetic::Add, left, right) => {
                 let (left, right) = (self.text(*left), self.text(*right));
-                TextCode::make(move |row, texts| {
-                    let mut both = Builder::of(&left.run(row, texts)?);
-                    both.push(&right.run(row, texts)?);
-                    Ok(both)
+                TextCode::append(move |row, texts, scratch| {
+                    left.append_to(row, texts, scratch)?;
+                    right.append_to(row, texts, scratch)
                 })
             }
             Op::Call(function, arguments) => self.text_call(function, arguments),
@@ -145,11 +176,12 @@ impl Emitter {
         let [condition, yes, no] = parts;
         let condition = self.bool(condition).run();
         match (self.text(yes), self.text(no)) {
-            (yes @ TextCode::Make(_), no) | (yes, no @ TextCode::Make(_)) => TextCode::Make(Box::new(
-                move |row, texts| {
-                    if condition(row, texts)? { yes.run(row, texts) } else { no.run(row, texts) }
-                },
-            )),
+            (yes @ TextCode::Append(_), no) | (yes, no @ TextCode::Append(_)) => {
+                TextCode::append(move |row, texts, scratch| {
+                    let chosen = if condition(row, texts)? { &yes } else { &no };
+                    chosen.append_to(row, texts, scratch)
+                })
+            }
             (yes, no) => {
                 let (yes, no) = (yes.lend(), no.lend());
                 TextCode::Lend(Box::new(
@@ -166,16 +198,17 @@ impl Emitter {
             return TextCode::impossible();
         };
         match (function, argument.kind) {
-            (Function::LowerAscii, _) => self.mapped(argument, u8::to_ascii_lowercase),
-            (Function::UpperAscii, _) => self.mapped(argument, u8::to_ascii_uppercase),
+            (Function::LowerAscii, _) => self.mapped(argument, <[u8]>::make_ascii_lowercase),
+            (Function::UpperAscii, _) => self.mapped(argument, <[u8]>::make_ascii_uppercase),
             (Function::ToBytes, _) | (Function::ToString, Type::String) => self.text(argument),
             (Function::ToString, Type::Bytes) => {
                 let bytes = self.text(argument);
-                TextCode::Make(Box::new(move |row, texts| {
-                    let text = bytes.run(row, texts)?;
-                    std::str::from_utf8(&text).map_err(|_| Fault::Conversion)?;
-                    Ok(text)
-                }))
+                TextCode::append(move |row, texts, scratch| {
+                    let start = scratch.bytes.len();
+                    bytes.append_to(row, texts, scratch)?;
+                    std::str::from_utf8(scratch.since(start)).map_err(|_| Fault::Conversion)?;
+                    Ok(())
+                })
             }
             (Function::ToString, Type::Enum) => self.enum_name(argument),
             (Function::ToString, Type::Bool) => {
@@ -192,18 +225,13 @@ impl Emitter {
         }
     }
 
-    fn mapped(&mut self, argument: Typed, map: fn(&u8) -> u8) -> TextCode {
+    fn mapped(&mut self, argument: Typed, map: fn(&mut [u8])) -> TextCode {
         let text = self.text(argument);
-        TextCode::make(move |row, texts| {
-            let text = text.run(row, texts)?;
-            let mut builder = Builder::default();
-            // A text that is too long is not copied before it is refused.
-            if text.len() > MAX_COMPUTED_TEXT {
-                builder.overfull = true;
-            } else {
-                builder.bytes.extend(text.iter().map(map));
-            }
-            Ok(builder)
+        TextCode::append(move |row, texts, scratch| {
+            let start = scratch.bytes.len();
+            text.append_to(row, texts, scratch)?;
+            map(scratch.since(start));
+            Ok(())
         })
     }
 
@@ -215,23 +243,17 @@ impl Emitter {
             .flat_map(|names| names.names().filter_map(|name| Some((names.number(name)?, name.as_bytes().into()))))
             .collect();
         let number = self.int(argument).run();
-        TextCode::make(move |row, texts| {
+        TextCode::append(move |row, texts, scratch| {
             let number = number(row, texts)?;
-            let mut builder = Builder::default();
             match names.iter().find(|(known, _)| *known == number) {
-                Some((_, name)) => builder.push(name),
-                None => write!(builder, "{number}").map_err(|_| Fault::Conversion)?,
+                Some((_, name)) => scratch.push(name),
+                None => write!(scratch, "{number}").map_err(|_| Fault::TooLong),
             }
-            Ok(builder)
         })
     }
 }
 
 /// The text of a scalar.
-fn written<T: 'static>(run: Run<T>, write: fn(&mut Builder, T) -> fmt::Result) -> TextCode {
-    TextCode::make(move |row, texts| {
-        let mut builder = Builder::default();
-        write(&mut builder, run(row, texts)?).map_err(|_| Fault::Overflow)?;
-        Ok(builder)
-    })
+fn written<T: 'static>(run: Run<T>, write: fn(&mut Scratch, T) -> fmt::Result) -> TextCode {
+    TextCode::append(move |row, texts, scratch| write(scratch, run(row, texts)?).map_err(|_| Fault::Overflow))
 }
