@@ -21,11 +21,13 @@
 //! | `superlog` | the size rule |
 //! | `multiline` | start and continuation lines, and their assembly |
 //! | `program` | a compiled manifest, and the way of a line through it |
+//! | `manifest_test` | the tests of a manifest |
 //! | `template` | template mining |
 
 pub mod convert;
 pub mod decode;
 pub mod fields;
+pub mod manifest_test;
 pub mod multiline;
 pub mod program;
 pub mod redact;

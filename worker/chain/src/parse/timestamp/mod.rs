@@ -243,6 +243,13 @@ impl TimeRule {
     }
 }
 
+/// The instant of an RFC 3339 text, as resources write it. None when it is something else.
+pub fn instant(text: &str) -> Option<EventTime> {
+    Zone::Offset(0)
+        .instant(&rfc3339::read(text.as_bytes())?)
+        .ok()
+}
+
 /// The year that puts `civil` nearest to `reference`; the earlier of two that are equally near. A leap day looks up
 /// to eight years to either side, since 1896 and 1904 are that far apart.
 fn nearest_year(civil: &Civil, zone: &Zone, reference: EventTime) -> Result<EventTime, TimeError> {
