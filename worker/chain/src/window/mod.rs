@@ -22,13 +22,19 @@
 //! Nothing here may depend on the order of arrival of events within the watermark, on the order of a hash table,
 //! or on the memory in use. Every bound is a number of things that the fold has counted (rules R7, R18).
 
+pub mod classes;
 mod columns;
+mod count;
 mod observe;
 pub mod pane;
 mod pane_state;
 pub mod plan;
 pub mod records;
+pub mod samples;
 pub mod scope;
+mod session;
+pub mod spans;
+pub mod store;
 pub mod value;
 
 pub use observe::row_key;
