@@ -10,6 +10,8 @@
 //!                              └► augmented events
 //! ```
 
+pub mod aggregate;
+pub mod alert;
 pub mod compile;
 pub mod detect;
 pub mod expr;

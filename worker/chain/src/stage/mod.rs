@@ -7,10 +7,15 @@
 //! Every stage is a pure fold ([`crate::log::Stage`], [`crate::log::Ingest`]). [`plan`] says which tasks and links there
 //! are; whoever runs them (the local runner, the Kafka worker, the simulator) carries frames between them.
 
+pub mod analyze;
 pub mod correlate;
+pub mod definition;
 pub mod events;
+pub mod finding;
 pub mod ingest;
+pub mod insight;
 pub mod joins;
-pub mod plan;
 pub mod json;
+pub mod object;
+pub mod plan;
 mod templates;

@@ -162,7 +162,7 @@ impl PanePlan {
             pane: settings.pane,
             live_scopes: settings.live_scopes.max(1) as usize,
             partitions: settings.partitions.max(1),
-            keep: windows.iter().map(retention).max().unwrap_or(Span::ZERO),
+            keep: windows.iter().filter(|window| is_of_panes(window.kind)).map(retention).max().unwrap_or(Span::ZERO),
             updates: Updates::new(masks, with_feeder),
         }
     }
@@ -223,8 +223,17 @@ fn parent_of(levels: &[Level], level: LevelIndex) -> Option<LevelIndex> {
     levels.get(usize::from(level.0))?.parent
 }
 
-/// How long after its last row a scope can still matter to this window.
-pub(super) fn retention(window: &Window) -> Span {
+/// The length of a window in event time, where it has one.
+pub fn length(kind: WindowKind) -> Span {
+    match kind {
+        WindowKind::Tumbling { size } | WindowKind::Sliding { size, .. } => size,
+        WindowKind::Session { max_length, .. } => max_length,
+        WindowKind::Count { .. } => Span::ZERO,
+    }
+}
+
+/// How long after its last row a scope can still matter to this window of panes.
+pub fn retention(window: &Window) -> Span {
     let (size, step) = match window.kind {
         WindowKind::Tumbling { size } => (size, size),
         WindowKind::Sliding { size, slide } => (size, slide),

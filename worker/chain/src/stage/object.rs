@@ -1,0 +1,96 @@
+//! JSON objects, written field by field: the order is that of the calls, numbers are written in one way.
+
+use crate::parse::schema::{write_float, write_text};
+use crate::stage::definition::Definition;
+use crate::time::EventTime;
+use crate::window::records::Scalar;
+use std::io::Write;
+
+/// An object that is being written. Call [`Object::close`] at its end.
+#[derive(Debug)]
+pub struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'o> Object<'o> {
+    /// Opens an object.
+    pub fn open(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, empty: true }
+    }
+
+    /// Writes a name; the value is for the caller to append.
+    pub fn name(&mut self, name: &str) -> &mut Vec<u8> {
+        if !self.empty {
+            self.out.push(b',');
+        }
+        self.empty = false;
+        write_text(name.as_bytes(), self.out);
+        self.out.push(b':');
+        self.out
+    }
+
+    /// A text.
+    pub fn text(&mut self, name: &str, value: &str) {
+        write_text(value.as_bytes(), self.name(name));
+    }
+
+    /// Something that shows itself without characters that JSON escapes, as a text.
+    pub fn shown(&mut self, name: &str, value: impl std::fmt::Display) {
+        // Writing into a vector does not fail.
+        let _ = write!(self.name(name), "\"{value}\"");
+    }
+
+    /// A time; null at either end of time.
+    pub fn time(&mut self, name: &str, value: EventTime) {
+        match value {
+            EventTime::MIN | EventTime::MAX => self.name(name).extend_from_slice(b"null"),
+            value => self.shown(name, value),
+        }
+    }
+
+    /// A whole number.
+    pub fn integer(&mut self, name: &str, value: impl Into<i128>) {
+        let _ = write!(self.name(name), "{}", value.into());
+    }
+
+    /// A truth value.
+    pub fn bool(&mut self, name: &str, value: bool) {
+        self.name(name).extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// A value of a window. A number that is not finite is null.
+    pub fn scalar(&mut self, name: &str, value: &Scalar) {
+        match value {
+            Scalar::Bool(value) => self.bool(name, *value),
+            Scalar::Int(value) => self.integer(name, *value),
+            Scalar::Float(value) if value.is_finite() => write_float(*value, self.name(name)),
+            Scalar::Text(value) => self.text(name, value),
+            Scalar::Null | Scalar::Float(_) => self.name(name).extend_from_slice(b"null"),
+        }
+    }
+
+    /// Names and values of a scope.
+    pub fn scope(&mut self, name: &str, definition: &Definition, key: &[u8]) {
+        let mut scope = Object::open(self.name(name));
+        for (dimension, value) in definition.scope(key) {
+            scope.text(dimension, &value);
+        }
+        scope.close();
+    }
+
+    /// Named values.
+    pub fn scalars<'a>(&mut self, name: &str, values: impl IntoIterator<Item = (&'a str, &'a Scalar)>) {
+        let mut object = Object::open(self.name(name));
+        for (name, value) in values {
+            object.scalar(name, value);
+        }
+        object.close();
+    }
+
+    /// Closes the object.
+    pub fn close(self) {
+        self.out.push(b'}');
+    }
+}
