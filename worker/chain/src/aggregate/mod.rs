@@ -137,5 +137,3 @@ impl AggregateRecord {
     }
 }
 
-#[cfg(test)]
-mod tests;

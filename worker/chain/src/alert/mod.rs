@@ -25,5 +25,3 @@ pub mod state;
 pub use record::{AlertChange, AlertRecord, IncidentRecord};
 pub use state::{AlertState, Policy, Resolution, Step, Truth};
 
-#[cfg(test)]
-mod tests;

@@ -30,9 +30,11 @@ mod regimes;
 mod rules;
 mod siblings;
 mod snapshot;
+mod task;
 
 pub use news::WARM_UP;
 pub use plan::{AnalyzePlan, SAMPLE_SILENCE, pane_plan};
+pub use task::AnalyzeTask;
 
 use crate::compile::shape::WindowIndex;
 use crate::stage::definition::Definition;
@@ -374,5 +376,3 @@ impl State {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,6 @@
 //! The part of a program that the stages behind the panes run: everything but how lines are parsed and joined.
 
+use crate::compile::program::Program;
 use crate::compile::shape::{
     Aggregate, AggregateRule, AlertRule, Augment, Baseline, DynamicScoping, Level, LevelIndex, Metric, MetricIndex,
     MetricKind, Reference, Regime, Window, WindowIndex, WindowInput,
@@ -47,6 +48,28 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// Of a program.
+    pub fn of(program: &Program) -> Self {
+        Self {
+            tenant: program.tenant.clone(),
+            pipeline: program.pipeline.clone(),
+            dimensions: program.dimensions.clone(),
+            levels: program.levels.clone(),
+            metrics: program.metrics.clone(),
+            windows: program.windows.clone(),
+            pane: program.pane,
+            augment: program.augment.clone(),
+            regimes: program.regimes.clone(),
+            baselines: program.baselines.clone(),
+            dynamic_scoping: program.dynamic_scoping,
+            aggregates: program.aggregates.clone(),
+            alerts: program.alerts.clone(),
+            sources: program.sources.iter().map(|source| source.name.clone()).collect(),
+            live_scopes: program.limits.live_scopes,
+            templates: program.limits.templates,
+        }
+    }
+
     /// A level of the program.
     pub fn level(&self, level: LevelIndex) -> Option<&Level> {
         self.levels.get(usize::from(level.0))

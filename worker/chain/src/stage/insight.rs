@@ -8,6 +8,7 @@ use crate::alert::AlertChange;
 use crate::stage::finding::Finding;
 use crate::time::EventTime;
 use crate::wire::{Reader, WireError, Writer};
+use std::ops::Range;
 
 /// Kind of a record of the insights link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +40,7 @@ pub fn save_finding(finding: &Finding, out: &mut Writer) {
 }
 
 /// A record of the insights link, as far as its place in the order.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Insight<'a> {
     /// What it is.
     pub kind: InsightKind,
@@ -47,8 +48,8 @@ pub struct Insight<'a> {
     pub end: EventTime,
     /// Rule of objects and alerts; kind of findings.
     pub rule: u16,
-    /// Key of the scope.
-    pub scope: &'a [u8],
+    /// Where the key of the scope stands in the record itself.
+    pub scope: Range<usize>,
     /// The record itself.
     pub body: &'a [u8],
 }
@@ -67,9 +68,12 @@ impl<'a> Insight<'a> {
             other => return Err(input.invalid("record of the insights link", u64::from(other))),
         };
         let body = input.clone().rest();
+        let begin = input.position();
         let end = EventTime(input.signed()?);
         let rule = input.varint()?;
         let rule = u16::try_from(rule).map_err(|_| input.invalid("rule", rule))?;
-        Ok(Self { kind, end, rule, scope: input.bytes()?, body })
+        let length = input.bytes()?.len();
+        let behind = input.position() - begin;
+        Ok(Self { kind, end, rule, scope: behind - length..behind, body })
     }
 }

@@ -7,6 +7,7 @@
 //! Every stage is a pure fold ([`crate::log::Stage`], [`crate::log::Ingest`]). [`plan`] says which tasks and links there
 //! are; whoever runs them (the local runner, the Kafka worker, the simulator) carries frames between them.
 
+pub mod alert;
 pub mod analyze;
 pub mod correlate;
 pub mod definition;

@@ -4,6 +4,7 @@
 //! computed once per scope; a rule's own cells are picked from it.
 
 use crate::aggregate::default_values;
+use crate::compile::program::Program;
 use crate::compile::shape::{
     Aggregate, LevelIndex, MetricIndex, Reference, WindowExpression, WindowIndex, WindowInput,
 };
@@ -281,6 +282,13 @@ pub fn pane_plan(definition: &Definition, partitions: u32) -> PanePlan {
         live_scopes: definition.live_scopes,
         partitions,
     })
+}
+
+impl PanePlan {
+    /// The plan of the panes of a program that are sent to so many partitions.
+    pub fn of(program: &Program, partitions: u32) -> Self {
+        pane_plan(&Definition::of(program), partitions)
+    }
 }
 
 /// How long a window remembers a silent scope.

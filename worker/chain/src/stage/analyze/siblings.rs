@@ -241,12 +241,12 @@ impl Place<'_> {
         let times = times.map_or(String::new(), |ratio| format!(", {} times it", number(ratio)));
         finding.text = format!(
             "{quantile}({metric}) of {} is {word} what its siblings have in common: {} against {} of {} siblings{times}. \
-             {} of its {} values are above the common {quantile}, {} were to be expected (corrected p {}).",
+             {} of its {} values are {word} the common {quantile}, {} were to be expected (corrected p {}).",
             self.definition.scope_text(scope),
             shown(numbers.value),
             shown(baseline.value),
             baseline.members,
-            number(numbers.above as f64),
+            number(numbers.beyond as f64),
             number(numbers.n as f64),
             number(numbers.expected),
             number(numbers.adjusted),
@@ -261,7 +261,7 @@ impl Place<'_> {
             ("low", float(numbers.interval.low)),
             ("high", float(numbers.interval.high)),
             ("ratio", float(numbers.ratio)),
-            ("above", count(numbers.above)),
+            ("beyond", count(numbers.beyond)),
             ("expected", Scalar::Float(numbers.expected)),
             ("p_value", Scalar::Float(numbers.p_value)),
             ("adjusted_p", Scalar::Float(numbers.adjusted)),
