@@ -126,7 +126,7 @@ impl TextCode {
 
 /// A text that is being computed, within [`MAX_COMPUTED_TEXT`].
 #[derive(Default)]
-struct Scratch {
+pub(in super::super) struct Scratch {
     bytes: SmallVec<[u8; 48]>,
 }
 
