@@ -202,7 +202,11 @@ fn compare(test: &ManifestTest, program: &ParseProgram, came: &Came) -> Vec<Diff
     if let Some(expected) = expected_events
         && expected.len() != came.events.len()
     {
-        differ("events", format!("{} events", expected.len()), came.summary());
+        differ(
+            "events",
+            format!("{} events", expected.len()),
+            came.summary(),
+        );
     }
     if test.expect.is_some() && came.events.is_empty() {
         differ("events", "an event".to_owned(), came.summary());
@@ -212,7 +216,13 @@ fn compare(test: &ManifestTest, program: &ParseProgram, came: &Came) -> Vec<Diff
     }
     let pairs = expected_events.unwrap_or_default().iter().zip(&came.events);
     for (index, (expected, (_, encoded))) in pairs.enumerate() {
-        compare_event(program, &format!("events[{index}]."), expected, encoded, &mut differences);
+        compare_event(
+            program,
+            &format!("events[{index}]."),
+            expected,
+            encoded,
+            &mut differences,
+        );
     }
     differences
 }

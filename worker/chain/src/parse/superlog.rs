@@ -66,7 +66,8 @@ impl SizeRule {
         self.max_bytes
     }
 
-    /// True when the reader is to put superlogs into the object store.
+    /// True when the reader is to put superlogs into the object store. What it puts there passes
+    /// [`redact_raw`](crate::parse::program::ParseProgram::redact_raw) first, as everything that leaves.
     pub fn wants_claim_check(&self) -> bool {
         self.claim_check
     }

@@ -79,7 +79,7 @@ impl Compiler<'_> {
                 Reason::Conflict,
                 path,
                 message,
-                "hash it instead, so that equal values stay equal",
+                "use another column, or hash a text instead of dropping it: equal values stay equal",
             );
         }
     }
