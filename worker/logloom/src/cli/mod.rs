@@ -5,9 +5,12 @@
 mod bench;
 mod completions;
 mod man;
+mod schema;
 mod templates;
+mod validate;
 
 use clap::{Parser, Subcommand};
+use logloom_crds::finding::Finding;
 use std::process::ExitCode;
 use thiserror::Error;
 
@@ -33,8 +36,12 @@ pub enum Command {
     Completions(completions::Arguments),
     /// Print the manual page (roff), or write one page per command.
     Man(man::Arguments),
+    /// Print the JSON Schema or the CRD of a kind.
+    Schema(schema::Arguments),
     /// Print the template of every line of a log, as CSV.
     Templates(templates::Arguments),
+    /// Check resources: everything that would keep them from running, with its place and remedy.
+    Validate(validate::Arguments),
 }
 
 /// What a command ends with.
@@ -57,6 +64,12 @@ pub enum CommandError {
         /// The system's answer.
         error: std::io::Error,
     },
+    /// Something else, said in one sentence.
+    #[error("{0}")]
+    Other(String),
+    /// Paths that cannot be read.
+    #[error("{}", .0.iter().map(|finding| format!("{}; {}", finding.message, finding.remedy)).collect::<Vec<_>>().join("\n         "))]
+    Findings(Vec<Finding>),
     /// Templates cannot be mined.
     #[error(transparent)]
     Templates(#[from] templates::TemplatesError),
@@ -66,6 +79,11 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// What cannot be read.
+    pub fn findings(findings: Vec<Finding>) -> Self {
+        Self::Findings(findings)
+    }
+
     /// Adds what was being done to an I/O error.
     pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
@@ -100,6 +118,8 @@ fn run(command: Command) -> Result<Outcome, CommandError> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),
     }
 }
