@@ -5,84 +5,10 @@
 
 use crate::compile::program::Program;
 use crate::join::{Emission, JoinedKind};
-use crate::parse::schema::{write_base64, write_float, write_text};
+use crate::parse::schema::{write_base64, write_text};
 use crate::row::RowBuf;
 use crate::stage::events::{DeadLetter, EventKind, EventRecord, LateRecord, Member, TemplateRecord};
-use crate::time::EventTime;
-use crate::window::records::Scalar;
-use std::io::Write;
-
-/// An object that is being written.
-pub struct Object<'o> {
-    out: &'o mut Vec<u8>,
-    empty: bool,
-}
-
-impl<'o> Object<'o> {
-    /// Opens an object.
-    pub fn open(out: &'o mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, empty: true }
-    }
-
-    /// Writes a name; the value is for the caller to append.
-    pub fn name(&mut self, name: &str) -> &mut Vec<u8> {
-        if !self.empty {
-            self.out.push(b',');
-        }
-        self.empty = false;
-        write_text(name.as_bytes(), self.out);
-        self.out.push(b':');
-        self.out
-    }
-
-    /// A text.
-    pub fn text(&mut self, name: &str, value: &str) {
-        write_text(value.as_bytes(), self.name(name));
-    }
-
-    /// Something that shows itself without characters that JSON escapes, as a text.
-    pub fn shown(&mut self, name: &str, value: impl std::fmt::Display) {
-        // Writing into a vector does not fail.
-        let _ = write!(self.name(name), "\"{value}\"");
-    }
-
-    /// A whole number.
-    pub fn integer(&mut self, name: &str, value: impl Into<i128>) {
-        let _ = write!(self.name(name), "{}", value.into());
-    }
-
-    /// A number.
-    pub fn float(&mut self, name: &str, value: f64) {
-        write_float(value, self.name(name));
-    }
-
-    /// A truth value.
-    pub fn bool(&mut self, name: &str, value: bool) {
-        self.name(name).extend_from_slice(if value { b"true" } else { b"false" });
-    }
-
-    /// An object inside.
-    pub fn object(&mut self, name: &str) -> Object<'_> {
-        Object::open(self.name(name))
-    }
-
-    /// A value of a window.
-    pub fn scalar(&mut self, name: &str, value: &Scalar) {
-        match value {
-            Scalar::Null => self.name(name).extend_from_slice(b"null"),
-            Scalar::Bool(value) => self.bool(name, *value),
-            Scalar::Int(value) => self.integer(name, *value),
-            Scalar::Float(value) => self.float(name, *value),
-            Scalar::Text(value) => self.text(name, value),
-        }
-    }
-
-    /// Closes the object.
-    pub fn close(self) {
-        self.out.push(b'}');
-    }
-}
+use crate::stage::object::Object;
 
 /// `{"id","time","kind",["emission"],["key"],["fields"|"members"],["augment"]}`
 pub fn write_event(program: &Program, event: &EventRecord<'_>, out: &mut Vec<u8>) {
@@ -217,9 +143,4 @@ pub fn write_template(source: &str, partition: u32, template: &TemplateRecord, o
         object.shown("merged_into", format_args!("{survivor:016x}"));
     }
     object.close();
-}
-
-/// A time as JSON text.
-pub fn write_time(time: EventTime, out: &mut Vec<u8>) {
-    let _ = write!(out, "\"{time}\"");
 }

@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod insight;
 pub mod joins;
 pub mod json;
+pub mod machine;
 pub mod object;
 pub mod plan;
 mod templates;

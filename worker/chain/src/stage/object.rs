@@ -71,6 +71,11 @@ impl<'o> Object<'o> {
         }
     }
 
+    /// An object inside.
+    pub fn object(&mut self, name: &str) -> Object<'_> {
+        Object::open(self.name(name))
+    }
+
     /// Names and values of a scope.
     pub fn scope(&mut self, name: &str, definition: &Definition, key: &[u8]) {
         let mut scope = Object::open(self.name(name));
