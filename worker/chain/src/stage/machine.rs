@@ -24,12 +24,12 @@ use crate::log::mark::LogEndClaim;
 use crate::log::fold::fold_line;
 use crate::log::{FrameBytes, FrameError, Ingest, Minute, Offset, Outputs, RawLine, Reason, Rules, Upstream};
 use crate::stage::alert::AlertTask;
-use crate::stage::analyze::{AnalyzeTask, pane_plan};
+use crate::stage::analyze::AnalyzeTask;
 use crate::stage::correlate::CorrelateTask;
-use crate::stage::definition::Definition;
 use crate::stage::ingest::IngestTask;
 use crate::stage::plan::{LedgerStage, Plan, alert_link, analyze_link, correlate_link, ingest_link};
 use crate::time::EventTime;
+use crate::window::PanePlan;
 use crate::wire::{Reader, WireError, Writer};
 use lane::Lane;
 use slot::Slot;
@@ -92,7 +92,7 @@ impl Machine {
     pub fn new(program: Arc<Program>, plan: Plan) -> Self {
         let rules = Rules::ALL;
         let plan = Arc::new(plan);
-        let panes = Arc::new(pane_plan(&Definition::of(&program), u32::from(plan.panes)));
+        let panes = Arc::new(PanePlan::of(&program, u32::from(plan.panes)));
         let inlet = |(number, partition)| {
             let upstream = Upstream(number as u32);
             Inlet {
@@ -281,7 +281,7 @@ impl Machine {
     pub fn load(program: Arc<Program>, plan: Plan, input: &mut Reader<'_>) -> Result<Self, WireError> {
         let rules = Rules::ALL;
         let plan = Arc::new(plan);
-        let panes = Arc::new(pane_plan(&Definition::of(&program), u32::from(plan.panes)));
+        let panes = Arc::new(PanePlan::of(&program, u32::from(plan.panes)));
         let mut inlets = Vec::with_capacity(plan.partitions.len());
         for (number, partition) in plan.partitions.iter().enumerate() {
             let upstream = Upstream(number as u32);

@@ -5,6 +5,7 @@
 mod bench;
 mod completions;
 mod man;
+mod run;
 mod schema;
 mod templates;
 mod validate;
@@ -36,6 +37,8 @@ pub enum Command {
     Completions(completions::Arguments),
     /// Print the manual page (roff), or write one page per command.
     Man(man::Arguments),
+    /// Run a pipeline over files or standard input: no cluster, no broker.
+    Run(run::Arguments),
     /// Print the JSON Schema or the CRD of a kind.
     Schema(schema::Arguments),
     /// Print the template of every line of a log, as CSV.
@@ -118,6 +121,7 @@ fn run(command: Command) -> Result<Outcome, CommandError> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),

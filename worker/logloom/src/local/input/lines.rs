@@ -70,6 +70,8 @@ pub struct LineReader {
     bound: usize,
     state: ReadState,
     giant: Option<Giant>,
+    /// Length of the unread line at hand.
+    found: Option<usize>,
     /// Beginning of the last line above the bound, lent out in [`Line`].
     head: Vec<u8>,
 }
@@ -85,7 +87,7 @@ impl LineReader {
     /// Reads lines of at most `bound` bytes (longer ones are cut, see [`Line`]).
     pub fn new(source: Box<dyn Read + Send>, bound: usize) -> Self {
         let bound = bound.max(1);
-        Self { source, buffer: vec![0; BLOCK.max(bound + 2)], start: 0, end: 0, bound, state: ReadState::default(), giant: None, head: Vec::new() }
+        Self { source, buffer: vec![0; BLOCK.max(bound + 2)], start: 0, end: 0, bound, state: ReadState::default(), giant: None, found: None, head: Vec::new() }
     }
 
     /// A reader over a source that has been moved to `state` already.
@@ -117,20 +119,51 @@ impl LineReader {
     /// # Errors
     /// That of the source or of `overflow`.
     pub fn next(&mut self, overflow: &mut dyn Overflow) -> io::Result<Next<'_>> {
+        if self.ready(overflow)? {
+            return match self.take_ready(overflow)? {
+                Some(line) => Ok(Next::Line(line)),
+                None => Ok(Next::End { partial: 0 }),
+            };
+        }
+        Ok(Next::End { partial: self.partial() })
+    }
+
+    /// Reads until a whole line is at hand; false when the stream has none now.
+    ///
+    /// # Errors
+    /// As [`LineReader::next`].
+    pub fn ready(&mut self, overflow: &mut dyn Overflow) -> io::Result<bool> {
+        if self.found.is_some() {
+            return Ok(true);
+        }
         let mut searched = 0;
         loop {
             let unread = &self.buffer[self.start..self.end];
             match memchr::memchr(b'\n', &unread[searched..]) {
-                Some(at) => return self.take(searched + at, 1, overflow).map(Next::Line),
+                Some(at) => {
+                    self.found = Some(searched + at);
+                    return Ok(true);
+                }
                 None => searched = unread.len(),
             }
             if searched > self.bound {
                 self.grow_giant(searched, overflow)?;
-                searched = 0;
+                searched = 1;
             }
             if !self.fill()? {
-                return Ok(Next::End { partial: self.partial() });
+                return Ok(false);
             }
+        }
+    }
+
+    /// The line that is at hand, or at the end of the stream what is left of it.
+    ///
+    /// # Errors
+    /// That of `overflow`.
+    pub fn take_ready(&mut self, overflow: &mut dyn Overflow) -> io::Result<Option<Line<'_>>> {
+        match self.found.take() {
+            Some(length) => self.take(length, 1, overflow).map(Some),
+            None => self.finish(overflow),
         }
     }
 

@@ -15,5 +15,5 @@ mod tail;
 
 pub use binding::{Binding, BindingError, Partition, Place, expand};
 pub use lines::{Line, LineReader, Overflow, Next, ReadState, Truncate};
-pub use open::{InputError, open};
+pub use open::{InputError, is_compressed, open};
 pub use tail::{FileIdentity, Tail, TailState, Turn};

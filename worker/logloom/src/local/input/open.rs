@@ -43,6 +43,11 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 
+/// Whether a file that begins with these bytes is compressed.
+pub fn is_compressed(head: &[u8]) -> bool {
+    head.starts_with(GZIP) || head.starts_with(ZSTD) || head.starts_with(XZ)
+}
+
 /// A reader over the decompressed bytes of `place`.
 ///
 /// # Errors

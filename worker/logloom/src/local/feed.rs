@@ -1,0 +1,176 @@
+//! One open input: its lines, where it stands, and what it does with lines above the bound.
+
+use super::checkpoint::InputState;
+use super::input::{InputError, Line, LineReader, Next, Overflow, Partition, Place, ReadState, Tail, Truncate, Turn, open};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Keeps lines above the bound whole, one file each.
+pub struct Keep {
+    folder: PathBuf,
+    prefix: String,
+    open: Option<(u64, File)>,
+}
+
+impl Keep {
+    /// Files go into `folder`, with names that begin with source and partition.
+    pub fn new(folder: &Path, partition: &Partition) -> Self {
+        Self { folder: folder.to_owned(), prefix: format!("{}-{}", partition.source, partition.number), open: None }
+    }
+
+    /// Name of the file of a line, relative to the output folder.
+    pub fn reference(&self, line: u64) -> String {
+        format!("superlogs/{}-{line}", self.prefix)
+    }
+}
+
+impl Overflow for Keep {
+    fn part(&mut self, line: u64, first: bool, bytes: &[u8]) -> io::Result<()> {
+        if first || self.open.as_ref().is_none_or(|(open, _)| *open != line) {
+            fs::create_dir_all(&self.folder)?;
+            let file = File::create(self.folder.join(format!("{}-{line}", self.prefix)))?;
+            self.open = Some((line, file));
+        }
+        match &mut self.open {
+            Some((_, file)) => file.write_all(bytes),
+            None => Ok(()),
+        }
+    }
+}
+
+enum Source {
+    Whole(LineReader),
+    Tail(Box<Tail>),
+}
+
+/// An open input.
+pub struct Feed {
+    place: Place,
+    source: Source,
+    keep: Option<Keep>,
+    ended: bool,
+}
+
+/// What reading gave.
+pub enum Fed<'a> {
+    /// A line; with the name of the file that keeps it whole, if it is above the bound and kept.
+    Line(Line<'a>, Option<String>),
+    /// Nothing more now.
+    Quiet,
+    /// Nothing more ever.
+    Ended,
+}
+
+impl Feed {
+    /// Opens a partition, at the place where a checkpoint left it.
+    ///
+    /// # Errors
+    /// [`InputError`].
+    pub fn open(partition: &Partition, bound: usize, follow: bool, keep: Option<Keep>, state: Option<&InputState>) -> Result<Self, InputError> {
+        let place = partition.place.clone();
+        let source = match (&place, follow) {
+            (Place::File(path), true) => Source::Tail(Box::new(match state.and_then(|state| state.tail) {
+                Some(tail) => Tail::resume(path, bound, tail)?,
+                None => Tail::start(path, bound)?,
+            })),
+            _ => Source::Whole(reader(&place, bound, state)?),
+        };
+        Ok(Self { place, source, keep, ended: state.is_some_and(|state| state.ended) })
+    }
+
+    /// The next line.
+    ///
+    /// # Errors
+    /// [`InputError::Read`].
+    pub fn next(&mut self) -> Result<Fed<'_>, InputError> {
+        if self.ended {
+            return Ok(Fed::Ended);
+        }
+        let place = self.place.to_string();
+        let mut truncate = Truncate;
+        loop {
+            let follow = matches!(self.source, Source::Tail(_));
+            let reader = match &mut self.source {
+                Source::Whole(reader) => reader,
+                Source::Tail(tail) => tail.reader(),
+            };
+            let at = reader.state();
+            let overflow: &mut dyn Overflow = match &mut self.keep {
+                Some(keep) => keep,
+                None => &mut truncate,
+            };
+            let fail = |error| InputError::Read { place: place.clone(), line: at.line, byte: at.byte, error };
+            if reader.ready(overflow).map_err(fail)? || !follow {
+                break;
+            }
+            match &mut self.source {
+                Source::Tail(tail) if tail.turn()? != Turn::Same => {}
+                _ => return Ok(Fed::Quiet),
+            }
+        }
+        let reader = match &mut self.source {
+            Source::Whole(reader) => reader,
+            Source::Tail(tail) => tail.reader(),
+        };
+        let at = reader.state();
+        let reference = self.keep.as_ref().map(|keep| keep.reference(at.line));
+        let overflow: &mut dyn Overflow = match &mut self.keep {
+            Some(keep) => keep,
+            None => &mut truncate,
+        };
+        let fail = |error| InputError::Read { place, line: at.line, byte: at.byte, error };
+        match reader.take_ready(overflow).map_err(fail)? {
+            Some(line) => {
+                let reference = reference.filter(|_| line.digest.is_some());
+                Ok(Fed::Line(line, reference))
+            }
+            None => {
+                self.ended = true;
+                Ok(Fed::Ended)
+            }
+        }
+    }
+
+    /// Where it stands, for a checkpoint.
+    ///
+    /// # Errors
+    /// [`InputError::Open`].
+    pub fn state(&mut self) -> Result<InputState, InputError> {
+        let (read, tail) = match &mut self.source {
+            Source::Whole(reader) => (reader.state(), None),
+            Source::Tail(tail) => (tail.reader().state(), Some(tail.state()?)),
+        };
+        Ok(InputState { place: self.place.to_string(), line: read.line, byte: read.byte, tail, ended: self.ended })
+    }
+
+    /// Number of the next line.
+    pub fn line(&mut self) -> u64 {
+        match &mut self.source {
+            Source::Whole(reader) => reader.state().line,
+            Source::Tail(tail) => tail.reader().state().line,
+        }
+    }
+}
+
+/// A reader at the place where a checkpoint left it. Plain files are sought, compressed ones read again up to there.
+fn reader(place: &Place, bound: usize, state: Option<&InputState>) -> Result<LineReader, InputError> {
+    let Some(state) = state.filter(|state| state.byte > 0) else { return Ok(LineReader::new(open(place)?, bound)) };
+    let read = state.read_state();
+    let fail = |error| InputError::Read { place: place.to_string(), line: read.line, byte: read.byte, error };
+    if let Place::File(path) = place {
+        let mut file = File::open(path).map_err(|error| InputError::Open { place: place.to_string(), error })?;
+        let mut head = [0u8; 6];
+        let count = file.read(&mut head).map_err(fail)?;
+        if !super::input::is_compressed(&head[..count]) {
+            let length = file.metadata().map_err(fail)?.len();
+            if length < read.byte {
+                let detail = format!("it has {length} bytes, {} had been read", read.byte);
+                return Err(InputError::Replaced { path: path.clone(), detail });
+            }
+            file.seek(SeekFrom::Start(read.byte)).map_err(fail)?;
+            return Ok(LineReader::resume(Box::new(file), bound, read));
+        }
+    }
+    LineReader::skip_to(open(place)?, bound, ReadState { ..read }).map_err(fail)
+}

@@ -1,0 +1,168 @@
+//! The output folder: one JSON-lines file per stream.
+//!
+//! A checkpoint holds the length of each file. A run that goes on from it cuts the files back to these lengths: what had been
+//! written beyond is written again, byte for byte.
+
+use logloom_chain::aggregate::AggregateRecord;
+use logloom_chain::alert::AlertOutput;
+use logloom_chain::compile::program::Program;
+use logloom_chain::log::{Position, Upstream};
+use logloom_chain::stage::definition::Definition;
+use logloom_chain::stage::events::{DeadLetter, EventRecord, LateRecord, TemplateRecord};
+use logloom_chain::stage::finding::Finding;
+use logloom_chain::stage::json;
+use logloom_chain::stage::machine::{MachineError, Sink, Stream};
+use logloom_chain::stage::plan::Plan;
+use logloom_chain::wire::{Reader, WireError};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Streams that are written as files, in the order of reports.
+pub const FILES: [Stream; 7] = [
+    Stream::Events,
+    Stream::Aggregates,
+    Stream::Alerts,
+    Stream::Findings,
+    Stream::Templates,
+    Stream::DeadLetter,
+    Stream::Late,
+];
+
+/// Why a record could not be written.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// The file system refused.
+    #[error("cannot write {path}: {error}; free space or mend the folder, and run the same command again: it goes on where it stopped")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// The system's answer.
+        error: std::io::Error,
+    },
+    /// A record of the chain could not be read.
+    #[error("a record of {stream} is damaged: {error}")]
+    Record {
+        /// Which stream.
+        stream: &'static str,
+        /// What is wrong.
+        error: WireError,
+    },
+    /// The chain failed.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+}
+
+/// Length and number of lines of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Written {
+    /// Bytes.
+    pub bytes: u64,
+    /// Lines.
+    pub lines: u64,
+}
+
+struct Output {
+    path: PathBuf,
+    file: BufWriter<File>,
+    written: Written,
+}
+
+/// The files of a run.
+pub struct Outputs {
+    program: Arc<Program>,
+    definition: Definition,
+    plan: Plan,
+    files: Vec<Output>,
+    line: Vec<u8>,
+}
+
+impl Outputs {
+    /// Opens the files, cut back to `written` (one per entry of [`FILES`]); without it they are made empty.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`].
+    pub fn open(folder: &Path, program: Arc<Program>, plan: Plan, written: Option<&[Written]>) -> Result<Self, OutputError> {
+        let mut files = Vec::with_capacity(FILES.len());
+        for (index, stream) in FILES.iter().enumerate() {
+            let path = folder.join(format!("{}.jsonl", stream.name()));
+            let written = written.and_then(|all| all.get(index)).copied().unwrap_or_default();
+            let file = open(&path, written.bytes).map_err(|error| OutputError::Write { path: path.clone(), error })?;
+            files.push(Output { path, file, written });
+        }
+        let definition = Definition::of(&program);
+        Ok(Self { program, definition, plan, files, line: Vec::new() })
+    }
+
+    /// What has been written so far, in the order of [`FILES`].
+    pub fn written(&self) -> Vec<Written> {
+        self.files.iter().map(|output| output.written).collect()
+    }
+
+    /// Hands everything to the system, and to the disk when asked.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`].
+    pub fn flush(&mut self, to_disk: bool) -> Result<(), OutputError> {
+        for output in &mut self.files {
+            let flushed = output.file.flush().and_then(|()| if to_disk { output.file.get_ref().sync_data() } else { Ok(()) });
+            flushed.map_err(|error| OutputError::Write { path: output.path.clone(), error })?;
+        }
+        Ok(())
+    }
+
+    /// Writes one record as a JSON object into the line buffer.
+    fn encode(&mut self, stream: Stream, upstream: Upstream, payload: &[u8]) -> Result<(), WireError> {
+        let (program, definition, line) = (&self.program, &self.definition, &mut self.line);
+        let partition = self.plan.partition(upstream);
+        let source = partition.and_then(|partition| program.sources.get(usize::from(partition.source.0))).map_or("", |source| source.name.as_str());
+        let number = partition.map_or(0, |partition| partition.number);
+        match stream {
+            Stream::Events => json::write_event(program, &EventRecord::read(payload)?, line),
+            Stream::Aggregates => AggregateRecord::load(&mut Reader::new(payload))?.to_json(definition, line),
+            Stream::Alerts => AlertOutput::load(&mut Reader::new(payload))?.to_json(definition, line),
+            Stream::Findings => Finding::load(&mut Reader::new(payload))?.to_json(definition, line),
+            Stream::Templates => json::write_template(source, number, &TemplateRecord::read(payload)?, line),
+            Stream::DeadLetter => json::write_dead_letter(source, number, &DeadLetter::read(payload)?, line),
+            Stream::Late => {
+                let late = LateRecord::read(payload)?;
+                let number = self.plan.partition(Upstream(late.upstream)).map_or(0, |partition| partition.number);
+                json::write_late(program, number, &late, line);
+            }
+            Stream::IngestLedger | Stream::CorrelateLedger => {}
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Outputs {
+    type Error = OutputError;
+
+    fn record(&mut self, stream: Stream, upstream: Upstream, _at: Position, payload: &[u8]) -> Result<(), OutputError> {
+        self.line.clear();
+        self.encode(stream, upstream, payload).map_err(|error| OutputError::Record { stream: stream.name(), error })?;
+        self.line.push(b'\n');
+        let Some(index) = FILES.iter().position(|file| *file == stream) else { return Ok(()) };
+        let output = &mut self.files[index];
+        output.file.write_all(&self.line).map_err(|error| OutputError::Write { path: output.path.clone(), error })?;
+        output.written.bytes += self.line.len() as u64;
+        output.written.lines += 1;
+        Ok(())
+    }
+}
+
+/// Opens a file for writing behind its first `bytes` bytes.
+fn open(path: &Path, bytes: u64) -> std::io::Result<BufWriter<File>> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    let length = file.metadata()?.len();
+    if length < bytes {
+        let message = format!("the file has {length} bytes, a checkpoint says that {bytes} were written");
+        return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, message));
+    }
+    file.set_len(bytes)?;
+    file.seek(SeekFrom::Start(bytes))?;
+    Ok(BufWriter::with_capacity(256 * 1024, file))
+}

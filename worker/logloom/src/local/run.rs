@@ -1,0 +1,362 @@
+//! The local runner: reads batches, feeds the machine, saves checkpoints, stops.
+//!
+//! Which partition is read next, and how many lines a batch has, is a function of the lines alone. So a run that is killed
+//! and started again on the same folder ends with the same bytes, wherever it was killed and whenever it had saved.
+
+use super::checkpoint::{CheckpointError, Edge, Store};
+use super::feed::{Fed, Feed, Keep};
+use super::input::{InputError, Partition, Place};
+use super::ledger::{ledger, unaccounted};
+use super::output::{FILES, OutputError, Outputs, Written};
+use logloom_chain::compile::program::{Program, SourceIndex};
+use logloom_chain::id::{Origin, hash64};
+use logloom_chain::log::fold::Superlog;
+use logloom_chain::log::mark::LogEndClaims;
+use logloom_chain::log::{Offset, OwnerClock, RawLine, Rules};
+use logloom_chain::stage::machine::{Machine, MachineError};
+use logloom_chain::stage::plan::{Plan, SourcePartition};
+use logloom_chain::time::Span;
+use logloom_chain::wire::{Reader, WireError, Writer};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+
+/// Lines of one batch at most.
+const BATCH_LINES: u32 = 1_024;
+/// Bytes of one batch at most.
+const BATCH_BYTES: usize = 256 * 1024;
+/// Batches between two looks at the clock.
+const LOOK_EVERY: u32 = 8;
+/// How long a followed input rests when it has nothing.
+const REST: Duration = Duration::from_millis(50);
+/// Skew of clocks that a log-end claim allows for.
+const CLAIM_MARGIN: Span = Span::seconds(2);
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Output folder.
+    pub out: PathBuf,
+    /// Checkpoint folder.
+    pub checkpoints: PathBuf,
+    /// Whether files are followed.
+    pub follow: bool,
+    /// Time between two checkpoints.
+    pub checkpoint_every: Duration,
+}
+
+/// Why a run stopped.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The output folder cannot be made.
+    #[error("cannot make the folder {path}: {error}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        error: std::io::Error,
+    },
+    /// Reading failed.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// Writing failed.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Checkpoints failed.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A checkpoint cannot be loaded by this program.
+    #[error("the checkpoint in {path} cannot be loaded ({error}); begin with a new output folder")]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        error: WireError,
+    },
+    /// The inputs are not those of the checkpoint.
+    #[error("the checkpoint was made with the inputs {before}, now they are {now}; give the same inputs, or begin with a new output folder")]
+    OtherInputs {
+        /// Then.
+        before: String,
+        /// Now.
+        now: String,
+    },
+    /// Standard input cannot be read twice.
+    #[error("a run over standard input cannot be continued: what was piped is gone; begin with a new output folder")]
+    Stdin,
+}
+
+/// What a run did.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Lines read by this process.
+    pub lines: u64,
+    /// Time it took.
+    pub elapsed: Duration,
+    /// Per file of the output folder: what it holds now.
+    pub written: Vec<Written>,
+    /// The ledger.
+    pub ledger: Value,
+    /// Lines that nothing accounts for.
+    pub unaccounted: i64,
+    /// Peak memory of the process in bytes, where the system tells it.
+    pub peak_memory: Option<u64>,
+    /// Line at which it went on from a checkpoint.
+    pub continued_at: Option<u64>,
+    /// True when all inputs were read to their end.
+    pub complete: bool,
+    /// Things worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// Told now and then how far a run is.
+pub trait Progress {
+    /// Lines read so far.
+    fn lines(&mut self, lines: u64);
+}
+
+/// Tells nobody.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn lines(&mut self, _lines: u64) {}
+}
+
+/// The plan of a local run: one task per stage, one ingest task per file.
+pub fn plan(program: &Program, partitions: &[Partition]) -> Plan {
+    let partition = |partition: &Partition| {
+        let source = program.sources.iter().position(|source| source.name == partition.source).unwrap_or(0) as u16;
+        let place = hash64(file_name(&partition.place).as_bytes());
+        let origin = Origin::new(&program.tenant, &partition.source, u128::from(place), partition.number);
+        SourcePartition { source: SourceIndex(source), number: partition.number, origin }
+    };
+    Plan { partitions: partitions.iter().map(partition).collect(), joins: 1, panes: 1, events: true }
+}
+
+/// The name without its folders: ids do not change when a folder moves.
+fn file_name(place: &Place) -> String {
+    match place {
+        Place::Stdin => "-".to_owned(),
+        Place::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+    }
+}
+
+/// A run between two batches.
+struct Run<'r> {
+    settings: &'r Settings,
+    machine: Machine,
+    outputs: Outputs,
+    feeds: Vec<Feed>,
+    quiet: Vec<bool>,
+    claims: Vec<Option<LogEndClaims>>,
+    store: Store,
+    saved: Instant,
+    position: u64,
+    lines: u64,
+}
+
+/// Runs a pipeline over files.
+///
+/// # Errors
+/// [`RunError`] says what stopped it; everything up to the last checkpoint is safe.
+pub fn run(
+    program: &Arc<Program>,
+    partitions: &[Partition],
+    settings: &Settings,
+    stop: &AtomicBool,
+    progress: &mut dyn Progress,
+) -> Result<Summary, RunError> {
+    let started = Instant::now();
+    std::fs::create_dir_all(&settings.out).map_err(|error| RunError::Folder { path: settings.out.clone(), error })?;
+    let store = Store::open(&settings.checkpoints, program.generation)?;
+    let loaded = store.newest()?;
+    let mut notes = Vec::new();
+    let plan = plan(program, partitions);
+    let (machine, edge, position) = match loaded {
+        None => (Machine::new(Arc::clone(program), plan.clone()), None, 0),
+        Some(loaded) => {
+            notes.extend(loaded.damaged.iter().map(|damaged| format!("passed over a damaged checkpoint: {damaged}")));
+            check_inputs(&loaded.edge, partitions)?;
+            let machine = Machine::load(Arc::clone(program), plan.clone(), &mut Reader::new(&loaded.machine))
+                .map_err(|error| RunError::State { path: settings.checkpoints.clone(), error })?;
+            (machine, Some(loaded.edge), loaded.position.0)
+        }
+    };
+    let outputs = Outputs::open(&settings.out, Arc::clone(program), plan, edge.as_ref().map(|edge| edge.written.as_slice()))?;
+    let feeds = open_feeds(program, partitions, settings, edge.as_ref())?;
+    let claims = claims(program, partitions, settings);
+    let quiet = vec![false; feeds.len()];
+    let mut run = Run { settings, machine, outputs, feeds, quiet, claims, store, saved: started, position, lines: 0 };
+    let complete = match &edge {
+        Some(edge) if edge.complete => true,
+        _ => run.go(stop, progress)?,
+    };
+    let ledger = run.finish(complete)?;
+    Ok(Summary {
+        lines: run.lines,
+        elapsed: started.elapsed(),
+        written: run.outputs.written(),
+        unaccounted: unaccounted(&ledger),
+        ledger,
+        peak_memory: peak_memory(),
+        continued_at: edge.map(|_| position),
+        complete,
+        notes,
+    })
+}
+
+fn check_inputs(edge: &Edge, partitions: &[Partition]) -> Result<(), RunError> {
+    if partitions.iter().any(|partition| partition.place == Place::Stdin) && !edge.complete {
+        return Err(RunError::Stdin);
+    }
+    let before: Vec<&str> = edge.inputs.iter().map(|input| input.place.as_str()).collect();
+    let now: Vec<String> = partitions.iter().map(|partition| partition.place.to_string()).collect();
+    if before.iter().copied().eq(now.iter().map(String::as_str)) {
+        return Ok(());
+    }
+    Err(RunError::OtherInputs { before: before.join(", "), now: now.join(", ") })
+}
+
+fn open_feeds(program: &Program, partitions: &[Partition], settings: &Settings, edge: Option<&Edge>) -> Result<Vec<Feed>, RunError> {
+    let mut feeds = Vec::with_capacity(partitions.len());
+    for (index, partition) in partitions.iter().enumerate() {
+        let source = program.sources.iter().find(|source| source.name == partition.source);
+        let rule = source.map(|source| source.parse.size_rule());
+        let bound = rule.as_ref().map_or(256 * 1024, |rule| rule.bound());
+        let keep = rule.filter(|rule| rule.keeps()).map(|_| Keep::new(&settings.out.join("superlogs"), partition));
+        let state = edge.and_then(|edge| edge.inputs.get(index));
+        feeds.push(Feed::open(partition, bound, settings.follow, keep, state)?);
+    }
+    Ok(feeds)
+}
+
+/// Followed files may claim that nothing is behind; files that are read to their end close instead.
+fn claims(program: &Program, partitions: &[Partition], settings: &Settings) -> Vec<Option<LogEndClaims>> {
+    let claims = |partition: &Partition| {
+        let source = program.sources.iter().find(|source| source.name == partition.source)?;
+        (settings.follow && source.claims).then(|| LogEndClaims::new(source.disorder, CLAIM_MARGIN, Rules::ALL))
+    };
+    partitions.iter().map(claims).collect()
+}
+
+impl Run<'_> {
+    /// Batches until the inputs end (true) or somebody says stop (false).
+    fn go(&mut self, stop: &AtomicBool, progress: &mut dyn Progress) -> Result<bool, RunError> {
+        let mut batches = 0u32;
+        loop {
+            let quiet = &self.quiet;
+            match self.machine.turn(|partition| !quiet[partition]) {
+                Some(partition) => self.batch(partition)?,
+                None if !self.settings.follow => return Ok(true),
+                None => self.rest()?,
+            }
+            batches = batches.wrapping_add(1);
+            if batches % LOOK_EVERY == 0 || self.settings.follow {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                progress.lines(self.lines);
+                if self.saved.elapsed() >= self.settings.checkpoint_every {
+                    self.save(false)?;
+                }
+            }
+        }
+    }
+
+    /// Reads one batch of a partition and carries it through the chain.
+    fn batch(&mut self, partition: usize) -> Result<(), RunError> {
+        let mut count = 0;
+        while count < BATCH_LINES && self.machine.waiting_bytes(partition) < BATCH_BYTES {
+            match self.feeds[partition].next()? {
+                Fed::Line(line, reference) => {
+                    let superlog = line.digest.map(|digest| Superlog { full_length: line.full_length, digest, reference: reference.as_deref() });
+                    self.machine.line(partition, RawLine { bytes: line.bytes, superlog }, None);
+                    count += 1;
+                }
+                Fed::Quiet => {
+                    self.quiet[partition] = true;
+                    break;
+                }
+                Fed::Ended => {
+                    self.machine.close(partition, &mut self.outputs)?;
+                    break;
+                }
+            }
+        }
+        self.lines += u64::from(count);
+        self.position += u64::from(count) + 1;
+        Ok(self.machine.flush(partition, &mut self.outputs)?)
+    }
+
+    /// All followed inputs are at their ends: they may say so, then rest.
+    fn rest(&mut self) -> Result<(), RunError> {
+        for partition in 0..self.feeds.len() {
+            self.quiet[partition] = false;
+            let Some(claims) = &mut self.claims[partition] else { continue };
+            // The clock is read before the file is looked at (R3): the look is the next batch's.
+            let asked = now();
+            let end = Offset(self.feeds[partition].line());
+            claims.answered(asked, asked, end);
+            if let Some(claim) = claims.at(self.machine.next_offset(partition)) {
+                self.machine.claim(partition, claim, &mut self.outputs)?;
+            }
+        }
+        self.outputs.flush(false)?;
+        std::thread::sleep(REST);
+        Ok(())
+    }
+
+    /// Saves everything; files go to the disk first, so that a checkpoint never speaks of bytes that are not there.
+    fn save(&mut self, complete: bool) -> Result<(), RunError> {
+        self.outputs.flush(true)?;
+        let mut inputs = Vec::with_capacity(self.feeds.len());
+        for feed in &mut self.feeds {
+            inputs.push(feed.state()?);
+        }
+        let edge = Edge { inputs, written: self.outputs.written(), complete };
+        let mut machine = Writer::new();
+        self.machine.save(&mut machine);
+        self.position += 1;
+        self.store.put(Offset(self.position), &edge, machine.as_slice())?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// The last checkpoint and the ledger.
+    fn finish(&mut self, complete: bool) -> Result<Value, RunError> {
+        let ledger = ledger(self.machine.program(), self.machine.plan(), &self.machine.books());
+        let path = self.settings.out.join("ledger.json");
+        let mut text = serde_json::to_vec_pretty(&ledger).unwrap_or_default();
+        text.push(b'\n');
+        self.save(complete)?;
+        std::fs::write(&path, text).map_err(|error| OutputError::Write { path, error })?;
+        Ok(ledger)
+    }
+}
+
+fn now() -> OwnerClock {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    OwnerClock(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Peak resident memory, as Linux tells it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Names of the output files with what they hold.
+pub fn files(written: &[Written]) -> impl Iterator<Item = (&'static str, Written)> + '_ {
+    FILES.iter().map(|stream| stream.name()).zip(written.iter().copied())
+}
+
+impl From<MachineError> for RunError {
+    fn from(error: MachineError) -> Self {
+        Self::Output(error.into())
+    }
+}
