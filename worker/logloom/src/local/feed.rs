@@ -1,7 +1,7 @@
 //! One open input: its lines, where it stands, and what it does with lines above the bound.
 
 use super::checkpoint::InputState;
-use super::input::{InputError, Line, LineReader, Next, Overflow, Partition, Place, ReadState, Tail, Truncate, Turn, open};
+use super::input::{InputError, Line, LineReader, Overflow, Partition, Place, ReadState, Tail, Truncate, Turn, open};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -104,9 +104,12 @@ impl Feed {
             if reader.ready(overflow).map_err(fail)? || !follow {
                 break;
             }
-            match &mut self.source {
-                Source::Tail(tail) if tail.turn()? != Turn::Same => {}
-                _ => return Ok(Fed::Quiet),
+            let turn = match &mut self.source {
+                Source::Tail(tail) => tail.turn()?,
+                Source::Whole(_) => Turn::Same,
+            };
+            if turn == Turn::Same {
+                return Ok(Fed::Quiet);
             }
         }
         let reader = match &mut self.source {

@@ -4,7 +4,7 @@
 //! written beyond is written again, byte for byte.
 
 use logloom_chain::aggregate::AggregateRecord;
-use logloom_chain::alert::AlertOutput;
+use logloom_chain::alert::record::AlertOutput;
 use logloom_chain::compile::program::Program;
 use logloom_chain::log::{Position, Upstream};
 use logloom_chain::stage::definition::Definition;

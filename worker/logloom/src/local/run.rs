@@ -225,8 +225,8 @@ fn open_feeds(program: &Program, partitions: &[Partition], settings: &Settings, 
     for (index, partition) in partitions.iter().enumerate() {
         let source = program.sources.iter().find(|source| source.name == partition.source);
         let rule = source.map(|source| source.parse.size_rule());
-        let bound = rule.as_ref().map_or(256 * 1024, |rule| rule.bound());
-        let keep = rule.filter(|rule| rule.keeps()).map(|_| Keep::new(&settings.out.join("superlogs"), partition));
+        let bound = rule.as_ref().map_or(256 * 1024, |rule| rule.keep());
+        let keep = rule.filter(|rule| rule.wants_claim_check()).map(|_| Keep::new(&settings.out.join("superlogs"), partition));
         let state = edge.and_then(|edge| edge.inputs.get(index));
         feeds.push(Feed::open(partition, bound, settings.follow, keep, state)?);
     }
