@@ -174,6 +174,14 @@ impl Outputs {
         self
     }
 
+    /// What the one receiver of an outlet already has: frames of it begin there, not where the task resumes. For owners that
+    /// send frames of this outlet only when it has records, and whose checkpoint holds the receiver too.
+    pub fn resume_outlet(&mut self, outlet: OutletIndex, has: Position) {
+        let outlet = &mut self.outlets[usize::from(outlet.0)];
+        outlet.sent = has;
+        outlet.acked = has;
+    }
+
     /// The outlet of a partition of the link with this index in the list of links; a partition beyond the link is
     /// taken modulo its partitions.
     #[inline]

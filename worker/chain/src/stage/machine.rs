@@ -22,7 +22,7 @@ pub use ledger::Books;
 use crate::compile::program::Program;
 use crate::log::mark::LogEndClaim;
 use crate::log::fold::fold_line;
-use crate::log::{FrameBytes, FrameError, Ingest, Minute, Offset, Outputs, RawLine, Reason, Rules, Upstream};
+use crate::log::{FrameBytes, FrameError, Ingest, Minute, Offset, Outputs, Position, RawLine, Reason, Rules, Stage, Upstream};
 use crate::stage::alert::AlertTask;
 use crate::stage::analyze::AnalyzeTask;
 use crate::stage::correlate::CorrelateTask;
@@ -58,6 +58,8 @@ pub enum MachineError {
 #[derive(Debug, Clone, Copy)]
 enum Target {
     Correlate(u16),
+    /// Correlate again, from analyze.
+    Feedback(u16),
     Analyze(u16),
     Alert,
     Lane(Stream),
@@ -111,7 +113,13 @@ impl Machine {
             correlate: (0..plan.joins)
                 .map(|number| Slot::new(correlate(number), Upstream(u32::from(number)), &plan.correlate_links(), rules))
                 .collect(),
-            analyze: (0..plan.panes).map(|number| Slot::new(analyze(number), Upstream(u32::from(number)), &plan.analyze_links(), rules)).collect(),
+            analyze: (0..plan.panes)
+                .map(|number| {
+                    let mut slot = Slot::new(analyze(number), Upstream(u32::from(number)), &plan.analyze_links(), rules);
+                    slot.out = slot.out.sending_as(analyze_link::FEEDBACK, Plan::feedback_upstream(number));
+                    slot
+                })
+                .collect(),
             alert: Slot::new(alert, Upstream(0), &plan.alert_links(), rules),
             lanes: Stream::ALL.iter().map(|stream| Lane::new(*stream, &plan, rules)).collect(),
             books: Books::default(),
@@ -241,7 +249,7 @@ impl Machine {
     fn pump<E: From<MachineError>>(&mut self, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
         while let Some((target, bytes)) = self.queue.pop_front() {
             match target {
-                Target::Correlate(number) => {
+                Target::Correlate(number) | Target::Feedback(number) => {
                     self.correlate[usize::from(number)].fold(&bytes)?;
                     slot::cut_all(&mut self.correlate[usize::from(number)].out, correlate_target, &mut self.queue);
                 }
@@ -300,7 +308,14 @@ impl Machine {
         let mut analyze = Vec::new();
         for number in 0..plan.panes {
             let load = |input: &mut Reader<'_>| AnalyzeTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), number, rules, input);
-            analyze.push(Slot::load(load, Upstream(u32::from(number)), &plan.analyze_links(), rules, input)?);
+            let mut slot = Slot::load(load, Upstream(u32::from(number)), &plan.analyze_links(), rules, input)?;
+            slot.out = slot.out.sending_as(analyze_link::FEEDBACK, Plan::feedback_upstream(number));
+            for (receiver, task) in correlate.iter().enumerate() {
+                let task: &Slot<CorrelateTask> = task;
+                let has = task.stage.receiver().cursor(Plan::feedback_upstream(number)).map(|cursor| cursor.next);
+                slot.out.resume_outlet(slot.out.outlet(analyze_link::FEEDBACK, receiver as u16), has.unwrap_or(Position::START));
+            }
+            analyze.push(slot);
         }
         let load = |input: &mut Reader<'_>| AlertTask::load(Arc::clone(&program), Arc::clone(&plan), rules, input);
         let alert = Slot::load(load, Upstream(0), &plan.alert_links(), rules, input)?;
@@ -323,7 +338,7 @@ fn correlate_target(link: usize, number: u16) -> Target {
 fn analyze_target(link: usize, number: u16) -> Target {
     match link {
         analyze_link::INSIGHTS => Target::Alert,
-        _ => Target::Correlate(number),
+        _ => Target::Feedback(number),
     }
 }
 

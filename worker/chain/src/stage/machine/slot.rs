@@ -52,13 +52,16 @@ impl<S: Stage> Slot<S> {
 }
 
 /// Cuts everything that an owner has to say into frames, in the order of links and partitions. All outlets are cut to
-/// the same position, so that a checkpoint may stand there.
+/// the same position, so that a checkpoint may stand there. Only feedback goes back without a mark of its own: marks would go
+/// round for ever.
 pub(super) fn cut_all(out: &mut Outputs, target: impl Fn(usize, u16) -> Target, queue: &mut VecDeque<(Target, FrameBytes)>) {
     let links: Vec<u16> = out.links().map(|link| link.partitions).collect();
     for (link, partitions) in links.into_iter().enumerate() {
         for number in 0..partitions {
             let outlet: OutletIndex = out.outlet(link, number);
-            while out.due(outlet) != Due::Nothing {
+            let goes_back = matches!(target(link, number), Target::Feedback(_));
+            let least = if goes_back { Due::Records } else { Due::Mark };
+            while out.due(outlet) >= least {
                 let frame = out.cut(outlet, FRAME_BYTES);
                 out.acked(outlet, frame.sequence);
                 queue.push_back((target(link, number), frame.bytes));
