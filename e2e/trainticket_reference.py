@@ -78,7 +78,8 @@ def read_sources(folder):
             continue
         traces.add(row[0])
         minute = int(row[5]) // 60_000_000_000
-        windows[(minute, service_of(row[3]), row[4])].append(int(row[7]) / 1000.0)
+        # The manifest scales by 0.001: the same product here, not the quotient, which may differ in the last bit.
+        windows[(minute, service_of(row[3]), row[4])].append(int(row[7]) * 0.001)
     return logs, spans, traces, windows
 
 
