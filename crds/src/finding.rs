@@ -201,7 +201,10 @@ impl Finding {
 
     /// The same finding, of this resource.
     pub fn of(mut self, kind: &str, name: &str) -> Self {
-        self.resource = format!("{kind}/{name}");
+        self.resource = match name {
+            "" => kind.to_owned(),
+            name => format!("{kind}/{name}"),
+        };
         self
     }
 
@@ -394,5 +397,90 @@ impl Paint {
                 reset: "\u{1b}[0m",
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Finding {
+        let position = Position {
+            file: "a.yaml".to_owned(),
+            line: 2,
+            column: 3,
+        };
+        Finding::warning(
+            Reason::Unused,
+            "spec.windows[0]",
+            "the window `m1` is never used",
+            "remove it",
+        )
+        .of("TenantPipeline", "checkout")
+        .at(Some(position))
+    }
+
+    #[test]
+    fn drawn_in_colour_the_text_is_the_same() {
+        let sources = Sources::from([("a.yaml".to_owned(), Arc::from("a:\n\t\tm1: 5\n"))]);
+        let plain = render(&[sample()], &sources, Style::Plain);
+        insta::assert_snapshot!(plain, @r"
+        a.yaml:2:3: warning: the window `m1` is never used (Unused)
+          at TenantPipeline/checkout spec.windows[0]
+            |
+          2 |   m1: 5
+            |   ^^
+          remedy: remove it
+        ");
+        let coloured = render(&[sample()], &sources, Style::Colour);
+        let mut stripped = String::new();
+        for part in coloured.split('\u{1b}') {
+            stripped.push_str(
+                part.split_once('m')
+                    .filter(|_| part.starts_with('['))
+                    .map_or(part, |(_, rest)| rest),
+            );
+        }
+        assert_eq!(stripped, plain);
+        assert_ne!(coloured, plain);
+    }
+
+    #[test]
+    fn a_finding_is_one_line_and_one_json_object() {
+        assert_eq!(
+            sample().to_string(),
+            "a.yaml:2:3: spec.windows[0]: the window `m1` is never used (Unused)"
+        );
+        let json = serde_json::to_string(&sample()).expect("JSON");
+        insta::assert_snapshot!(json, @r#"{"resource":"TenantPipeline/checkout","path":"spec.windows[0]","position":{"file":"a.yaml","line":2,"column":3},"severity":"warning","reason":"Unused","message":"the window `m1` is never used","remedy":"remove it"}"#);
+        assert_eq!(
+            serde_json::from_str::<Finding>(&json).expect("a finding"),
+            sample()
+        );
+        let control = Finding::error(Reason::BadYaml, "a\n", "b\u{1b}[2J", "");
+        assert_eq!(control.to_string(), "a\u{fffd}: b\u{fffd}[2J (BadYaml)");
+    }
+
+    #[test]
+    fn every_reason_has_its_word_and_its_sentence() {
+        for reason in Reason::ALL {
+            assert_eq!(
+                serde_json::to_string(reason).expect("JSON"),
+                format!("\"{reason}\"")
+            );
+            assert!(reason.description().ends_with('.'), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_position_outside_the_text_shows_no_line() {
+        let position = Position {
+            file: "a.yaml".to_owned(),
+            line: 9,
+            column: 3,
+        };
+        let sources = Sources::from([("a.yaml".to_owned(), Arc::from("a: 1\n"))]);
+        let drawn = render(&[sample().at(Some(position))], &sources, Style::Plain);
+        assert!(!drawn.contains('^'), "{drawn}");
     }
 }

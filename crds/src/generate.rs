@@ -56,7 +56,7 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
 pub fn crd_yaml(kind: ApiKind) -> Result<String, GenerateError> {
     let yaml = quote_yaml_1_1_words(&serde_yaml::to_string(&crd_value(kind))?);
     Ok(format!(
-        "# Generated from the types in crds/src. Do not edit: run `make generate`.\n{yaml}"
+        "# Generated from the types in crds/src. Do not edit: run `cargo run -p logloom-crds --example generate`.\n{yaml}"
     ))
 }
 

@@ -15,6 +15,9 @@ use crate::path::{push_item, push_member};
 use crate::rules::{self, Rule};
 use crate::suggest;
 
+/// After so many findings in one resource the check stops.
+pub(crate) const MAX_FINDINGS: usize = 100;
+
 /// The compiled schema of one value.
 #[derive(Debug, Default)]
 pub(crate) struct Shape {
@@ -154,7 +157,19 @@ impl Shape {
         findings
     }
 
+    /// What a value of this shape is.
+    fn words(&self) -> &'static str {
+        match &self.pattern {
+            Some(pattern) => suggest::noun(pattern.as_str()),
+            None => self.kind.words(),
+        }
+    }
+
     fn check_at(&self, value: &Value, path: &mut String, findings: &mut Vec<Finding>) {
+        // Enough to correct; a thousand more would only hide them.
+        if findings.len() >= MAX_FINDINGS {
+            return;
+        }
         if !self.kind.accepts(value) {
             findings.push(wrong_type(self.kind, value, path));
             return;
@@ -312,10 +327,7 @@ impl Shape {
         for name in &self.required {
             if !members.contains_key(name) {
                 let message = format!("`{name}` is missing");
-                let what = self
-                    .members
-                    .get(name)
-                    .map_or("a value", |shape| shape.kind.words());
+                let what = self.members.get(name).map_or("a value", Self::words);
                 let remedy = format!("add `{name}:` with {what}");
                 findings.push(Finding::error(
                     Reason::MissingField,
@@ -385,7 +397,10 @@ fn wrong_type(expected: Kind, value: &Value, path: &str) -> Finding {
         (Kind::List, Value::String(_) | Value::Object(_) | Value::Number(_)) => {
             "write it as a list: [ … ], or with a dash before each item".to_owned()
         }
-        (Kind::Integer | Kind::Number | Kind::Boolean, Value::String(_)) => {
+        (Kind::Integer | Kind::Number, Value::String(text)) if text.parse::<f64>().is_ok() => {
+            "write it without quotes".to_owned()
+        }
+        (Kind::Boolean, Value::String(text)) if text == "true" || text == "false" => {
             "write it without quotes".to_owned()
         }
         _ => format!("write {}", expected.words()),

@@ -50,35 +50,57 @@ fn distance(left: &str, right: &str, bound: usize) -> usize {
     last[right.len()]
 }
 
-/// What a field's pattern asks for.
+/// What a field's pattern asks for: a noun, and how it is written.
+fn asked_for(pattern: &str) -> Option<(&'static str, &'static str)> {
+    Some(match pattern {
+        units::DURATION_PATTERN => (
+            "a duration",
+            "whole numbers with d, h, m, s, ms or us, largest first, such as 10s, 1m30s or 500ms",
+        ),
+        units::BYTE_SIZE_PATTERN => (
+            "a size",
+            "a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB",
+        ),
+        units::QUANTITY_PATTERN => (
+            "a quantity",
+            "a number, then m, k, Ki, M, Mi, G, Gi, T or Ti, such as 500m or 16Gi",
+        ),
+        text::NAME_PATTERN => (
+            "a name",
+            "lower-case letters, digits, -, _ and ., starting and ending with a letter or digit",
+        ),
+        text::IDENT_PATTERN => ("a name", "letters, digits and _, not starting with a digit"),
+        text::COLUMN_PATTERN => ("a column", "names of letters, digits and _, joined by dots"),
+        text::SECRET_NAME_PATTERN => (
+            "the name of a Secret",
+            "lower-case letters, digits, - and .",
+        ),
+        text::URL_PATTERN => (
+            "an address",
+            "with its scheme, such as https://search.example:9200",
+        ),
+        text::HOST_PATTERN => ("a host", "a name or an IP address, such as mail.example"),
+        text::INSTANT_PATTERN => ("a time", "as RFC 3339, such as 2026-11-01T10:42:00Z"),
+        text::TOPIC_PATTERN => ("a topic", "letters, digits, ., _ and -"),
+        text::RELATIVE_PATH_PATTERN => (
+            "a relative path",
+            "with forward slashes, such as protos/app.proto",
+        ),
+        _ => return None,
+    })
+}
+
+/// What to write where a text does not match the pattern.
 pub(crate) fn form(pattern: &str) -> String {
-    let words = match pattern {
-        units::DURATION_PATTERN => {
-            "write a duration: whole numbers with d, h, m, s, ms or us, largest first, such as 10s, 1m30s or 500ms"
-        }
-        units::BYTE_SIZE_PATTERN => {
-            "write a size: a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB"
-        }
-        units::QUANTITY_PATTERN => {
-            "write a quantity: a number, then m, k, Ki, M, Mi, G, Gi, T or Ti, such as 500m or 16Gi"
-        }
-        text::NAME_PATTERN => {
-            "write a name: lower-case letters, digits, -, _ and ., starting and ending with a letter or digit"
-        }
-        text::IDENT_PATTERN => "write a name: letters, digits and _, not starting with a digit",
-        text::COLUMN_PATTERN => "write a column: names of letters, digits and _, joined by dots",
-        text::SECRET_NAME_PATTERN => {
-            "write the name of a Secret: lower-case letters, digits, - and ."
-        }
-        text::URL_PATTERN => {
-            "write an address with its scheme, such as https://search.example:9200"
-        }
-        text::INSTANT_PATTERN => "write a time such as 2026-11-01T10:42:00Z",
-        text::TOPIC_PATTERN => "write a topic: letters, digits, ., _ and -",
-        text::RELATIVE_PATH_PATTERN => "write a relative path with forward slashes",
-        _ => return format!("write a text that matches {pattern}"),
-    };
-    words.to_owned()
+    match asked_for(pattern) {
+        Some((noun, details)) => format!("write {noun}: {details}"),
+        None => format!("write a text that matches {pattern}"),
+    }
+}
+
+/// What a text with this pattern is.
+pub(crate) fn noun(pattern: &str) -> &'static str {
+    asked_for(pattern).map_or("a text", |(noun, _)| noun)
 }
 
 #[cfg(test)]

@@ -284,15 +284,32 @@ impl FromStr for Quantity {
 
 impl fmt::Display for Quantity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (unit, factor) in QUANTITY_UNITS {
-            if self.0 >= factor && self.0.is_multiple_of(factor) {
-                return write!(formatter, "{}{unit}", self.0 / factor);
-            }
+        let forms = QUANTITY_UNITS
+            .iter()
+            .filter_map(|(unit, factor)| self.in_unit(unit, *factor));
+        match forms.min_by_key(String::len) {
+            Some(shortest) => formatter.write_str(&shortest),
+            None => write!(formatter, "{}m", self.0),
         }
-        match self.0 {
-            0 => formatter.write_str("0"),
-            milli => write!(formatter, "{milli}m"),
+    }
+}
+
+impl Quantity {
+    /// The value in this unit, if it is at least one of it and three decimals are enough.
+    fn in_unit(self, unit: &str, factor: u128) -> Option<String> {
+        let thousandths = self.0.checked_mul(1_000)?;
+        let (whole, rest) = (thousandths / factor / 1_000, thousandths / factor % 1_000);
+        let is_below_one = whole == 0 && rest > 0;
+        if !thousandths.is_multiple_of(factor) || is_below_one || whole > 999_999_999 {
+            return None;
         }
+        Some(match rest {
+            0 => format!("{whole}{unit}"),
+            _ => format!(
+                "{whole}.{}{unit}",
+                format!("{rest:03}").trim_end_matches('0')
+            ),
+        })
     }
 }
 
@@ -334,3 +351,98 @@ macro_rules! as_string {
 as_string!(Duration, "Duration", DURATION_PATTERN, 2, 32);
 as_string!(ByteSize, "ByteSize", BYTE_SIZE_PATTERN, 2, 10);
 as_string!(Quantity, "Quantity", QUANTITY_PATTERN, 1, 16);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn durations_sizes_and_quantities_mean_what_they_say() {
+        let micros = |text: &str| text.parse::<Duration>().map(Duration::as_micros);
+        assert_eq!(micros("1m30s"), Ok(90_000_000));
+        assert_eq!(micros("500ms"), Ok(500_000));
+        assert_eq!(micros("1d2h"), Ok(93_600_000_000));
+        assert_eq!(micros("0s"), Ok(0));
+        for wrong in [
+            "", "10", "s", "1s1m", "1s1s", "-1s", "1.5s", " 1s", "1 s", "1S", "1m 30s", "100000d",
+            "1ns", "١s",
+        ] {
+            assert!(micros(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(Duration::from_secs(90).to_string(), "1m30s");
+        let bytes = |text: &str| text.parse::<ByteSize>().map(ByteSize::as_bytes);
+        assert_eq!(bytes("64KiB"), Ok(65_536));
+        assert_eq!(bytes("9999999TiB"), Ok(9_999_999 << 40));
+        for wrong in [
+            "",
+            "64",
+            "KiB",
+            "64KB",
+            "64 KiB",
+            "1.5MiB",
+            "10000000B",
+            "-1B",
+        ] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+        let milli = |text: &str| text.parse::<Quantity>().map(Quantity::as_milli);
+        assert_eq!(milli("500m"), Ok(500));
+        assert_eq!(milli("1.5"), Ok(1_500));
+        assert_eq!(milli("0.05"), Ok(50));
+        assert_eq!(milli("2k"), Ok(2_000_000));
+        assert_eq!(milli("16Gi"), Ok((16 << 30) * 1_000));
+        assert_eq!(
+            "1.5Gi".parse::<Quantity>().map(Quantity::as_units),
+            Ok(3 << 29)
+        );
+        for wrong in ["", "m", ".5", "1.", "1.0001", "1e3", "-1", "1KiB", "1ki"] {
+            assert!(milli(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// Texts near the grammar of all three.
+    fn near() -> impl Strategy<Value = String> {
+        prop::collection::vec(
+            prop_oneof![
+                "[0-9]{1,3}",
+                "[0-9.]{0,17}",
+                "(d|h|m|s|ms|us|B|KiB|MiB|TiB|Gi|k|T|x| )"
+            ],
+            0..5,
+        )
+        .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The API server and the parser accept the same texts.
+        #[test]
+        fn patterns_and_parsers_accept_the_same(text in near()) {
+            let matches = |pattern: &str, least: usize, most: usize| {
+                (least..=most).contains(&text.chars().count()) && Regex::new(pattern).is_ok_and(|regex| regex.is_match(&text))
+            };
+            prop_assert_eq!(matches(DURATION_PATTERN, 2, 70), text.parse::<Duration>().is_ok(), "{}", text);
+            prop_assert_eq!(matches(BYTE_SIZE_PATTERN, 2, 10), text.parse::<ByteSize>().is_ok(), "{}", text);
+            prop_assert_eq!(matches(QUANTITY_PATTERN, 1, 16), text.parse::<Quantity>().is_ok(), "{}", text);
+        }
+
+        #[test]
+        fn what_is_printed_is_read_back(
+            micros in 0..8_000_000_000_000_000_u64,
+            bytes in 0..9_999_999_u64,
+            unit in 0..5_usize,
+            quantity in "[0-9]{1,9}([.][0-9]{1,3})?(m|k|Ki|M|Mi|G|Gi|T|Ti)?",
+        ) {
+            let duration = Duration::from_micros(micros);
+            prop_assert_eq!(duration.to_string().parse(), Ok(duration));
+            let size = ByteSize::from_bytes(bytes * BYTE_UNITS[unit].1);
+            prop_assert_eq!(size.to_string().parse(), Ok(size));
+            let quantity: Quantity = quantity.parse().expect("the pattern");
+            prop_assert_eq!(quantity.to_string().parse(), Ok(quantity));
+        }
+    }
+}

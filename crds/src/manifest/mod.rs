@@ -122,6 +122,30 @@ pub struct ParsingManifestSpec {
     pub tests: Vec<ManifestTest>,
 }
 
+impl ParsingManifestSpec {
+    /// Puts the text of every named `.proto` file in place of its path. `read` gets each path as it is
+    /// written, relative to the resource's own file. The first error ends it.
+    pub fn inline_files<E>(
+        &mut self,
+        mut read: impl FnMut(&str) -> Result<String, E>,
+    ) -> Result<(), E> {
+        let decoders = self
+            .decode
+            .iter_mut()
+            .filter_map(|step| step.protobuf.as_mut()?.schema.as_mut());
+        let own = (&mut self.schema.proto, &mut self.schema.file);
+        let all = std::iter::once(own)
+            .chain(decoders.map(|source| (&mut source.proto, &mut source.file)));
+        for (proto, file) in all {
+            if let Some(path) = file {
+                *proto = Some(read(path)?.into());
+                *file = None;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The Protobuf message of a manifest: its schema as text or file, and its name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use super::tree::{Place, Spot, Tree, Writing};
+use super::place::{Place, Spot, Writing};
+use super::tree::Tree;
 use crate::API_VERSION;
 use crate::finding::{Finding, Position, Reason};
 use crate::kind::{ApiKind, Kind, drop_nulls};
@@ -30,12 +31,19 @@ pub struct Document {
     pub text: Arc<str>,
     /// The document as JSON. Null members are left out, as the API server does.
     pub value: Value,
+    /// What is wrong with how the document is written, such as a key that stands twice. [`typed`] refuses
+    /// the document and gives these too.
+    pub findings: Vec<Finding>,
     places: BTreeMap<String, Place>,
 }
 
 impl Document {
     pub(super) fn new(file: &str, text: &Arc<str>, tree: Tree) -> Self {
-        let Tree { mut value, places } = tree;
+        let Tree {
+            mut value,
+            places,
+            findings,
+        } = tree;
         drop_nulls(&mut value);
         let word = |pointer: &str| {
             value
@@ -52,6 +60,7 @@ impl Document {
             file: file.to_owned(),
             text: Arc::clone(text),
             value,
+            findings,
             places,
         }
     }
@@ -118,12 +127,13 @@ impl Document {
                     .starts_with(&before)
                     .then_some(Spot { line, column })
             }
+            // A literal text stands where its first line does.
             Writing::Literal => {
-                let lines_down = u32::try_from(before.matches('\n').count()).ok()?;
+                let lines_down = before.matches('\n').count();
                 let last = before.rsplit('\n').next().unwrap_or_default();
-                let line = line + 1 + lines_down;
+                let line = line + u32::try_from(lines_down).ok()?;
                 let written = self.line(line)?;
-                let wanted = value.split('\n').nth(lines_down as usize)?;
+                let wanted = value.split('\n').nth(lines_down)?;
                 let indent = written
                     .chars()
                     .count()
@@ -181,6 +191,10 @@ pub fn typed<T: Kind>(document: &Document) -> Result<T, Vec<Finding>> {
     if findings.is_empty() {
         findings = T::KIND.check(&document.value);
     }
+    // Of a value that is written wrongly, its type says nothing more.
+    let written = &document.findings;
+    findings.retain(|finding| !written.iter().any(|other| other.path == finding.path));
+    findings.extend_from_slice(written);
     if findings.is_empty() {
         match serde_path_to_error::deserialize(&document.value) {
             Ok(resource) => return Ok(resource),

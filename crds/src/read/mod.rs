@@ -6,6 +6,7 @@
 //! proportional to them, and never as a panic.
 
 mod document;
+mod place;
 mod resources;
 pub(crate) mod scalar;
 #[cfg(test)]
@@ -20,12 +21,17 @@ pub use document::{Document, typed};
 pub use resources::{Loaded, Resources};
 
 use crate::finding::{Finding, Position, Reason};
-use tree::{Builder, Spot};
+use place::Spot;
+use tree::Builder;
 
 /// Most bytes of one file.
 pub const MAX_FILE_BYTES: usize = 8 << 20;
 /// Most characters of one document. The API server's store takes 1.5 MiB.
 pub const MAX_DOCUMENT_CHARS: usize = 1 << 20;
+/// Most documents of one file.
+pub const MAX_DOCUMENTS: usize = 1_000;
+/// Most findings of one file; the rest would only hide them.
+pub const MAX_FINDINGS_OF_FILE: usize = 1_000;
 /// Most values of one document, counted after aliases are expanded.
 pub const MAX_VALUES: usize = 100_000;
 /// Deepest nesting of maps and lists.
@@ -36,7 +42,8 @@ pub const MAX_DEPTH: usize = 64;
 pub struct ReadFile {
     /// The documents that could be read, in order; empty ones are left out.
     pub documents: Vec<Document>,
-    /// What is wrong with the file.
+    /// What is wrong with the file, and with documents of it that could not be kept. What is wrong with
+    /// the writing of a kept document is in its own findings.
     pub findings: Vec<Finding>,
     /// The text, for drawing findings.
     pub text: Arc<str>,
@@ -110,8 +117,23 @@ fn parse(name: &str, text: &str) -> (Vec<tree::Tree>, Vec<Finding>) {
                 let tree = builder.take(event, span);
                 // A document of comments only is null.
                 trees.extend(tree.filter(|tree| !tree.value.is_null()));
+                if trees.len() > MAX_DOCUMENTS {
+                    trees.truncate(MAX_DOCUMENTS);
+                    let message = format!("the file has more than {MAX_DOCUMENTS} documents");
+                    let finding = Finding::error(
+                        Reason::TooLarge,
+                        "",
+                        message,
+                        "split it into several files",
+                    );
+                    builder
+                        .findings
+                        .push(finding.at(Some(Spot::of(span.start).in_file(name))));
+                    break;
+                }
             }
             Err(error) => {
+                builder.abandon();
                 builder.findings.push(bad_yaml(name, text, &error));
                 break;
             }
@@ -138,6 +160,11 @@ fn bad_yaml(name: &str, text: &str, error: &ScanError) -> Finding {
             .at(at(spot));
     }
     let info = error.info();
+    if info.contains("recursion limit") {
+        let message = format!("maps and lists are nested deeper than {MAX_DEPTH}");
+        let remedy = "nothing in this API is nested so deeply: check the brackets";
+        return Finding::error(Reason::TooDeep, "", message, remedy).at(at(spot));
+    }
     let (message, remedy) = if info.contains("unknown anchor") {
         (
             "this alias names no anchor that stands before it".to_owned(),

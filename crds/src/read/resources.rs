@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::{Document, header, typed};
-use super::file;
+use super::{MAX_FINDINGS_OF_FILE, file};
 use crate::finding::{Finding, Reason, Sources};
 use crate::kind::{ApiKind, Kind};
 use crate::suggest;
@@ -46,10 +46,22 @@ impl Resources {
     /// Reads one more file.
     pub fn add_file(&mut self, name: &str, bytes: &[u8]) {
         let read = file(name, bytes);
+        let before = self.findings.len();
         self.sources.insert(name.to_owned(), read.text);
         self.findings.extend(read.findings);
         for document in read.documents {
             self.add(document);
+        }
+        let more = (self.findings.len() - before).saturating_sub(MAX_FINDINGS_OF_FILE);
+        if more > 0 {
+            self.findings.truncate(before + MAX_FINDINGS_OF_FILE);
+            let message = format!("{name} has {more} more findings");
+            self.findings.push(Finding::error(
+                Reason::TooLarge,
+                "",
+                message,
+                "correct those above first",
+            ));
         }
     }
 

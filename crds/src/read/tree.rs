@@ -13,60 +13,20 @@ use std::collections::{BTreeMap, HashMap};
 use saphyr_parser::{Event, Marker, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 
+use super::place::{Place, Spot, Writing};
 use super::scalar::{self, Refused};
 use super::{MAX_DEPTH, MAX_DOCUMENT_CHARS, MAX_VALUES};
-use crate::finding::{Finding, Position, Reason};
+use crate::finding::{Finding, Reason};
 use crate::path::{push_item, push_member};
-
-/// Line and column, both from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spot {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-}
-
-impl Spot {
-    pub(crate) fn of(marker: Marker) -> Self {
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Self {
-            line: number(marker.line()),
-            column: number(marker.col() + 1),
-        }
-    }
-
-    pub(crate) fn in_file(self, file: &str) -> Position {
-        Position {
-            file: file.to_owned(),
-            line: self.line,
-            column: self.column,
-        }
-    }
-}
-
-/// How a scalar stands in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writing {
-    Plain,
-    Quoted,
-    Literal,
-    /// Folded text, a map or a list: its inside has no columns of its own.
-    Other,
-}
-
-/// Where a path stands in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The key, for members of a map.
-    pub(crate) key: Option<Spot>,
-    pub(crate) value: Spot,
-    pub(crate) writing: Writing,
-}
+use crate::shape::MAX_FINDINGS;
 
 /// A finished document.
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(crate) value: Value,
     pub(crate) places: BTreeMap<String, Place>,
+    /// What is wrong with the writing of the document.
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// An open map or list.
@@ -101,6 +61,9 @@ pub(crate) struct Builder<'a> {
     root: Option<Value>,
     /// The rest of this document is skipped.
     is_broken: bool,
+    /// Of the open document.
+    open_findings: Vec<Finding>,
+    /// Of documents that could not be kept.
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -116,6 +79,7 @@ impl<'a> Builder<'a> {
             document_start: 0,
             root: None,
             is_broken: false,
+            open_findings: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -154,27 +118,33 @@ impl<'a> Builder<'a> {
     }
 
     fn end(&mut self, end: Marker) -> Option<Tree> {
-        let value = self.root.take()?;
-        if self.is_broken {
-            return None;
-        }
+        let value = self.root.take();
         if end.index().saturating_sub(self.document_start) > MAX_DOCUMENT_CHARS {
             let message = format!("this document has more than {MAX_DOCUMENT_CHARS} characters");
-            self.find(
+            self.give_up(
                 Reason::TooLarge,
-                Spot {
-                    line: end.line() as u32,
-                    column: 1,
-                },
+                Spot::of(end),
                 message,
                 "split it into several resources",
             );
-            return None;
         }
-        Some(Tree {
-            value,
-            places: std::mem::take(&mut self.places),
-        })
+        let findings = std::mem::take(&mut self.open_findings);
+        match value {
+            Some(value) if !self.is_broken => Some(Tree {
+                value,
+                places: std::mem::take(&mut self.places),
+                findings,
+            }),
+            _ => {
+                self.findings.extend(findings);
+                None
+            }
+        }
+    }
+
+    /// The text is not YAML from here on: what was found in the open document is all there will be.
+    pub(crate) fn abandon(&mut self) {
+        self.findings.append(&mut self.open_findings);
     }
 
     fn find(
@@ -185,8 +155,10 @@ impl<'a> Builder<'a> {
         remedy: impl Into<String>,
     ) {
         let position = Some(spot.in_file(self.file));
-        self.findings
-            .push(Finding::error(reason, self.path.clone(), message, remedy).at(position));
+        if self.open_findings.len() < MAX_FINDINGS {
+            let finding = Finding::error(reason, self.path.clone(), message, remedy);
+            self.open_findings.push(finding.at(position));
+        }
     }
 
     fn give_up(
@@ -223,7 +195,11 @@ impl<'a> Builder<'a> {
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, spot: Spot) {
         if let Some(tag) = tag {
-            let message = format!("the tag `{tag}` is not accepted");
+            let name = match tag.is_yaml_core_schema() {
+                true => format!("!!{}", tag.suffix),
+                false => tag.to_string(),
+            };
+            let message = format!("the tag `{name}` is not accepted");
             self.find(
                 Reason::NotJson,
                 spot,
@@ -251,6 +227,8 @@ impl<'a> Builder<'a> {
             return;
         }
         let (value, writing) = match style {
+            // With a tag it is refused anyway: as a text it gives no second finding.
+            ScalarStyle::Plain if tag.is_some() => (Value::String(text.to_owned()), Writing::Plain),
             ScalarStyle::Plain => (self.plain(text, spot), Writing::Plain),
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
                 (Value::String(text.to_owned()), Writing::Quoted)
