@@ -409,6 +409,8 @@ impl State {
         self.send_samples(plan, sink);
         let watermark = watermark.max(self.watermark);
         let due = self.open.partition_point(|pane| pane.start + plan.pane <= watermark);
+        // A pane without rows (all were refused at the bound) is in no checkpoint: it must not set anything off.
+        let left = self.open[..due].iter().any(|pane| !pane.scopes.is_empty());
         for _ in 0..due {
             self.send_first(plan, sink);
         }
@@ -421,7 +423,7 @@ impl State {
         self.recent = 0;
         if watermark > self.watermark {
             self.watermark = watermark;
-            if due > 0 {
+            if left {
                 self.forget(plan);
             }
         }
