@@ -7,3 +7,4 @@ pub mod cli;
 pub mod local;
 pub mod resources;
 pub mod loghub;
+pub mod test_run;

@@ -15,6 +15,7 @@ use crate::row::{Cell, Column, RowBuf};
 use crate::time::EventTime;
 use logloom_crds::ParsingManifestSpec;
 use logloom_crds::manifest::ManifestTest;
+use logloom_crds::path;
 use logloom_crds::status::JsonMap;
 use serde_json::Value;
 use std::fmt;
@@ -35,6 +36,8 @@ pub struct TestResult {
 pub struct Difference {
     /// Where: a column, `timestamp`, `reason`, `events`, or a column of one of several events (`events[1].level`).
     pub place: String,
+    /// The expectation, as a path inside the test (`expect.level`, `expectEvents[1].level`).
+    pub path: String,
     /// What the test says.
     pub expected: String,
     /// What came.
@@ -175,9 +178,10 @@ impl Came {
 
 fn compare(test: &ManifestTest, program: &ParseProgram, came: &Came) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let mut differ = |place: &str, expected: String, found: String| {
+    let mut differ = |place: &str, path: &str, expected: String, found: String| {
         differences.push(Difference {
             place: place.to_owned(),
+            path: path.to_owned(),
             expected,
             found,
         });
@@ -188,14 +192,24 @@ fn compare(test: &ManifestTest, program: &ParseProgram, came: &Came) -> Vec<Diff
             .iter()
             .any(|other| other.reason.name() == reason.as_str())
     {
-        differ("reason", format!("`{reason}`"), came.summary());
+        differ(
+            "reason",
+            "expectReason",
+            format!("`{reason}`"),
+            came.summary(),
+        );
     }
     if let Some(expected) = &test.expect_timestamp {
         let found = came.events.first().map(|(time, _)| *time);
         let found = found.or_else(|| came.others.iter().find_map(|other| other.time));
         if found != timestamp::instant(expected) || found.is_none() {
             let found = found.map_or_else(|| came.summary(), |time| time.to_string());
-            differ("timestamp", expected.to_string(), found);
+            differ(
+                "timestamp",
+                "expectTimestamp",
+                expected.to_string(),
+                found,
+            );
         }
     }
     let expected_events = test.expect_events.as_deref();
@@ -204,21 +218,23 @@ fn compare(test: &ManifestTest, program: &ParseProgram, came: &Came) -> Vec<Diff
     {
         differ(
             "events",
+            "expectEvents",
             format!("{} events", expected.len()),
             came.summary(),
         );
     }
     if test.expect.is_some() && came.events.is_empty() {
-        differ("events", "an event".to_owned(), came.summary());
+        differ("events", "expect", "an event".to_owned(), came.summary());
     }
     for (expected, (_, encoded)) in test.expect.iter().zip(&came.events) {
-        compare_event(program, "", expected, encoded, &mut differences);
+        compare_event(program, "", "expect", expected, encoded, &mut differences);
     }
     let pairs = expected_events.unwrap_or_default().iter().zip(&came.events);
     for (index, (expected, (_, encoded))) in pairs.enumerate() {
         compare_event(
             program,
             &format!("events[{index}]."),
+            &path::item("expectEvents", index),
             expected,
             encoded,
             &mut differences,
@@ -230,6 +246,7 @@ fn compare(test: &ManifestTest, program: &ParseProgram, came: &Came) -> Vec<Diff
 fn compare_event(
     program: &ParseProgram,
     prefix: &str,
+    around: &str,
     expected: &JsonMap,
     encoded: &[u8],
     differences: &mut Vec<Difference>,
@@ -243,6 +260,7 @@ fn compare_event(
             let found = "the message has no such column".to_owned();
             differences.push(Difference {
                 place,
+                path: path::member(around, name),
                 expected: expected.to_string(),
                 found,
             });
@@ -255,6 +273,7 @@ fn compare_event(
             let found = String::from_utf8_lossy(&found).into_owned();
             differences.push(Difference {
                 place,
+                path: path::member(around, name),
                 expected: expected.to_string(),
                 found,
             });

@@ -8,6 +8,7 @@ mod man;
 mod run;
 mod schema;
 mod templates;
+mod test;
 mod validate;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,8 @@ pub enum Command {
     Schema(schema::Arguments),
     /// Print the template of every line of a log, as CSV.
     Templates(templates::Arguments),
+    /// Run the tests that manifests and pipelines carry.
+    Test(test::Arguments),
     /// Check resources: everything that would keep them from running, with its place and remedy.
     Validate(validate::Arguments),
 }
@@ -125,6 +128,7 @@ fn run(command: Command) -> Result<Outcome, CommandError> {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Templates(arguments) => templates::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
     }
 }
 

@@ -71,11 +71,16 @@ struct Output {
     written: Written,
 }
 
-/// The files of a run.
-pub struct Outputs {
+/// Writes records of the chain as JSON objects.
+pub struct Encoder {
     program: Arc<Program>,
     definition: Definition,
     plan: Plan,
+}
+
+/// The files of a run.
+pub struct Outputs {
+    encoder: Encoder,
     files: Vec<Output>,
     line: Vec<u8>,
 }
@@ -93,8 +98,7 @@ impl Outputs {
             let file = open(&path, written.bytes).map_err(|error| OutputError::Write { path: path.clone(), error })?;
             files.push(Output { path, file, written });
         }
-        let definition = Definition::of(&program);
-        Ok(Self { program, definition, plan, files, line: Vec::new() })
+        Ok(Self { encoder: Encoder::new(program, plan), files, line: Vec::new() })
     }
 
     /// What has been written so far, in the order of [`FILES`].
@@ -113,11 +117,21 @@ impl Outputs {
         }
         Ok(())
     }
+}
 
-    /// Writes one record as a JSON object into the line buffer.
-    fn encode(&mut self, stream: Stream, upstream: Upstream, payload: &[u8]) -> Result<(), WireError> {
-        let (program, definition, line) = (&self.program, &self.definition, &mut self.line);
-        let partition = self.plan.partition(upstream);
+impl Encoder {
+    /// For the records of a machine with this program and plan.
+    pub fn new(program: Arc<Program>, plan: Plan) -> Self {
+        Self { definition: Definition::of(&program), program, plan }
+    }
+
+    /// Appends one record as a JSON object. Ledger entries have none.
+    ///
+    /// # Errors
+    /// [`WireError`] when the bytes are no record of the stream.
+    pub fn encode(&self, stream: Stream, upstream: Upstream, payload: &[u8], line: &mut Vec<u8>) -> Result<(), WireError> {
+        let Self { program, definition, plan } = self;
+        let partition = plan.partition(upstream);
         let source = partition.and_then(|partition| program.sources.get(usize::from(partition.source.0))).map_or("", |source| source.name.as_str());
         let number = partition.map_or(0, |partition| partition.number);
         match stream {
@@ -129,7 +143,7 @@ impl Outputs {
             Stream::DeadLetter => json::write_dead_letter(source, number, &DeadLetter::read(payload)?, line),
             Stream::Late => {
                 let late = LateRecord::read(payload)?;
-                let number = self.plan.partition(Upstream(late.upstream)).map_or(0, |partition| partition.number);
+                let number = plan.partition(Upstream(late.upstream)).map_or(0, |partition| partition.number);
                 json::write_late(program, number, &late, line);
             }
             Stream::IngestLedger | Stream::CorrelateLedger => {}
@@ -143,7 +157,7 @@ impl Sink for Outputs {
 
     fn record(&mut self, stream: Stream, upstream: Upstream, _at: Position, payload: &[u8]) -> Result<(), OutputError> {
         self.line.clear();
-        self.encode(stream, upstream, payload).map_err(|error| OutputError::Record { stream: stream.name(), error })?;
+        self.encoder.encode(stream, upstream, payload, &mut self.line).map_err(|error| OutputError::Record { stream: stream.name(), error })?;
         self.line.push(b'\n');
         let Some(index) = FILES.iter().position(|file| *file == stream) else { return Ok(()) };
         let output = &mut self.files[index];
