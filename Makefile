@@ -40,6 +40,10 @@ crds: ## Write the generated CRDs and JSON schemas
 score-templates: ## Grouping accuracy of template mining on LogHub, beside Drain's
 	$(CARGO) run --release -q -p logloom -- bench templates --data "$${LOGLOOM_DATA:-../shared/data}/loghub"
 
+.PHONY: bench
+bench: build ## Events per second and core of the chain, beside a bare loop, and its memory
+	target/release/logloom bench chain
+
 # The TrainTicket data, unpacked into TRAINTICKET.
 TRAINTICKET ?= /tmp/trainticket
 RUN_TRAINTICKET = run -f tenants/trainticket --input 'logs=$(TRAINTICKET)/**/*_log.csv' --input 'spans=$(TRAINTICKET)/**/*_trace.csv'

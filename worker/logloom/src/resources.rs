@@ -71,6 +71,13 @@ pub fn load(paths: &[PathBuf]) -> Result<Resources, Vec<Finding>> {
     Ok(resources)
 }
 
+/// Resources from a text that comes with the program; `name` stands for the file in findings.
+pub fn from_text(name: &str, text: &[u8]) -> Resources {
+    let mut resources = Resources::new();
+    resources.add_file(name, text);
+    resources
+}
+
 fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     if !path.is_dir() {
         let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");

@@ -1,5 +1,6 @@
 //! Benchmarks and scorers: each prints a table for people and writes the same figures as flat JSON.
 
+pub mod chain;
 mod cpu;
 mod figures;
 pub mod templates;

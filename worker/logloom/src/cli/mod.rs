@@ -79,6 +79,9 @@ pub enum CommandError {
     /// Templates cannot be mined.
     #[error(transparent)]
     Templates(#[from] templates::TemplatesError),
+    /// The chain cannot be measured.
+    #[error(transparent)]
+    Bench(#[from] crate::bench::chain::JobError),
     /// Template mining cannot be scored.
     #[error(transparent)]
     Score(#[from] crate::bench::templates::ScoreError),
