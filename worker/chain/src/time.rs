@@ -89,11 +89,51 @@ impl Sub for EventTime {
 /// RFC 3339 in UTC with microseconds; out of the calendar's range, the number of microseconds.
 impl fmt::Display for EventTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(text) = rfc3339(self.0) {
+            return formatter.write_str(std::str::from_utf8(&text).unwrap_or_default());
+        }
         match jiff::Timestamp::from_microsecond(self.0) {
             Ok(instant) => write!(formatter, "{instant:.6}"),
             Err(_) => write!(formatter, "{}us", self.0),
         }
     }
+}
+
+/// `2023-01-29T09:35:38.387636Z` for the years 1970 to 9999. The date from the number of days is H. Hinnant's
+/// `civil_from_days` (2013), in years that begin in March.
+fn rfc3339(microseconds: i64) -> Option<[u8; 27]> {
+    const DAY: i64 = 86_400_000_000;
+    const YEAR_10000: i64 = 253_402_300_800_000_000;
+    if !(0..YEAR_10000).contains(&microseconds) {
+        return None;
+    }
+    let days = microseconds / DAY + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let of_day = microseconds % DAY;
+    let seconds = of_day / 1_000_000;
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    let parts = [
+        (0, 4, year),
+        (5, 2, month),
+        (8, 2, day),
+        (11, 2, seconds / 3600),
+        (14, 2, seconds / 60 % 60),
+        (17, 2, seconds % 60),
+        (20, 6, of_day % 1_000_000),
+    ];
+    for (at, width, mut value) in parts {
+        for place in (at..at + width).rev() {
+            text[place] = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    }
+    Some(text)
 }
 
 impl Snapshot for EventTime {
@@ -109,6 +149,14 @@ impl Snapshot for EventTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn times_are_written_as_by_the_library(time in 0i64..253_402_300_800_000_000) {
+            let expected = jiff::Timestamp::from_microsecond(time).map(|instant| format!("{instant:.6}")).unwrap();
+            proptest::prop_assert_eq!(EventTime(time).to_string(), expected);
+        }
+    }
 
     #[test]
     fn slots_are_aligned_also_before_the_epoch() {

@@ -1,6 +1,6 @@
 //! JSON objects, written field by field: the order is that of the calls, numbers are written in one way.
 
-use crate::parse::schema::{write_float, write_text};
+use crate::parse::schema::{write_float, write_integer, write_text};
 use crate::stage::definition::Definition;
 use crate::time::EventTime;
 use crate::window::records::Scalar;
@@ -52,7 +52,13 @@ impl<'o> Object<'o> {
 
     /// A whole number.
     pub fn integer(&mut self, name: &str, value: impl Into<i128>) {
-        let _ = write!(self.name(name), "{}", value.into());
+        let value = value.into();
+        match i64::try_from(value) {
+            Ok(value) => write_integer(value, self.name(name)),
+            Err(_) => {
+                let _ = write!(self.name(name), "{value}");
+            }
+        }
     }
 
     /// A truth value.

@@ -16,6 +16,7 @@
 //! | [`value`] | what is counted of a scope in a span of time |
 //! | [`plan`] | what of a program the panes need |
 //! | [`pane`] | the open panes of a correlate task |
+//! | `intake` | how rows come into them |
 //! | `observe` | from a typed row to dimensions and measures |
 //! | [`records`] | what travels on the panes link |
 //!
@@ -25,6 +26,7 @@
 pub mod classes;
 mod columns;
 mod count;
+mod intake;
 mod observe;
 pub mod pane;
 mod pane_state;

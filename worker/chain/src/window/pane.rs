@@ -15,13 +15,14 @@
 //! level's `(other)` scope (rule R18). The bound is a number of scopes, as the fold has seen them.
 
 use super::columns::Columns;
+use super::intake::{Pending, Waiting};
 use super::plan::PanePlan;
-use super::records::{Batch, Coarsened, PaneSink, Sample, panes_header, samples_header};
-use super::scope::{Lineage, ScopeId, ScopeTable, Tag, key_hash, write_key};
+use super::records::{Batch, Coarsened, PaneSink, panes_header, samples_header};
+use super::scope::{Lineage, ScopeId, ScopeTable, Tag, key_hash};
 use super::value::Measure;
 use crate::compile::shape::LevelIndex;
 use crate::id::Id;
-use crate::time::{EventTime, Span};
+use crate::time::EventTime;
 use crate::wire::Writer;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -123,15 +124,6 @@ pub(super) struct Live {
     pub(super) last: EventTime,
 }
 
-#[derive(Debug, Clone)]
-struct Pending {
-    key: std::ops::Range<usize>,
-    cohort: u32,
-    time: EventTime,
-    id: Id,
-    body: std::ops::Range<usize>,
-}
-
 /// Partial windows of one correlate task.
 #[derive(Debug, Clone)]
 pub struct PaneTable {
@@ -148,14 +140,16 @@ pub(super) struct State {
     /// By start.
     pub(super) open: Vec<Pane>,
     /// Index into `open` of the pane that took the last row.
-    recent: usize,
+    pub(super) recent: usize,
     pub(super) counts: PaneCounts,
     /// Per level: rows coarsened since the last flush.
     pub(super) newly_coarsened: Vec<u64>,
-    /// Raw events of this step: keys and bodies lie in `sample_bytes`.
-    samples: Vec<Pending>,
-    sample_bytes: Writer,
-    key: Vec<u8>,
+    /// Raw events of this step.
+    pub(super) samples: Vec<Pending>,
+    pub(super) sample_bytes: Writer,
+    /// Rows that were admitted and not yet counted.
+    pub(super) waiting: Waiting,
+    pub(super) key: Vec<u8>,
     batches: Vec<Batch>,
     spare: Vec<Pane>,
 }
@@ -185,6 +179,11 @@ impl PaneTable {
     #[inline]
     pub fn observe(&mut self, row: Observed<'_>) -> Placed {
         self.state.observe(&self.plan, row)
+    }
+
+    /// Counts the rows that wait for their look-ups. Changes nothing that is emitted.
+    pub fn settle(&mut self) {
+        self.state.settle(&self.plan);
     }
 
     /// Ends a step: sends its raw events, then every pane that ends at or before `watermark`, then the oldest panes
@@ -223,69 +222,11 @@ impl State {
             newly_coarsened: vec![0; levels],
             samples: Vec::new(),
             sample_bytes: Writer::new(),
+            waiting: Waiting::default(),
             key: Vec::new(),
             batches: vec![Batch::default(); plan.partitions as usize],
             spare: Vec::new(),
         }
-    }
-
-    #[inline]
-    fn observe(&mut self, plan: &PanePlan, row: Observed<'_>) -> Placed {
-        let late = row.time < self.watermark;
-        if late && !self.admit_late(plan, row.time) {
-            return Placed::TooLate;
-        }
-        let mask = dimension_mask(row.dimensions);
-        let mut placed = false;
-        if plan.pane > Span::ZERO {
-            let pane = self.pane_of(plan, row.time);
-            plan.updates(mask, |level| {
-                placed = true;
-                self.update(plan, pane, level, &row);
-            });
-        }
-        for level in &plan.sample_levels {
-            if plan.has_level(mask, *level) {
-                placed = true;
-                self.sample(plan, *level, &row);
-            }
-        }
-        self.counts.rows += 1;
-        if !placed {
-            self.counts.unscoped += 1;
-            return Placed::Unscoped;
-        }
-        if late && (plan.pane == Span::ZERO || row.time.floor(plan.pane) + plan.pane <= self.watermark) {
-            self.counts.late += 1;
-            return Placed::Late;
-        }
-        Placed::OnTime
-    }
-
-    /// Counts the windows that a late row misses; false when it misses all.
-    #[cold]
-    fn admit_late(&mut self, plan: &PanePlan, time: EventTime) -> bool {
-        let mut missed = 0;
-        for window in plan.late_for(time, self.watermark) {
-            missed += 1;
-            self.counts.late_for[usize::from(window.0)] += 1;
-        }
-        let takes = missed < plan.windows.len();
-        self.counts.too_late += u64::from(!takes);
-        takes
-    }
-
-    /// Index of the open pane for a time.
-    #[inline]
-    fn pane_of(&mut self, plan: &PanePlan, time: EventTime) -> usize {
-        if let Some(pane) = self.open.get(self.recent)
-            && time >= pane.start
-            && time < pane.start + plan.pane
-        {
-            return self.recent;
-        }
-        self.recent = self.find_pane(plan, time.floor(plan.pane));
-        self.recent
     }
 
     pub(super) fn find_pane(&mut self, plan: &PanePlan, start: EventTime) -> usize {
@@ -302,72 +243,6 @@ impl State {
                 self.open.insert(index, pane);
                 index
             }
-        }
-    }
-
-    #[inline]
-    fn update(&mut self, plan: &PanePlan, pane: usize, level: LevelIndex, row: &Observed<'_>) {
-        let Some(scope) = self.scope_of(plan, level, row) else { return };
-        let slots = self.scopes.slots();
-        let pane = &mut self.open[pane];
-        let slot = pane.slot(scope, slots);
-        let (clamped, refused) = pane.columns.add(slot, row.measures.iter().copied());
-        if clamped + refused > 0 {
-            self.counts.clamped += u64::from(clamped);
-            self.counts.refused += u64::from(refused);
-        }
-    }
-
-    /// The scope of a row at a level; at the bound, where it is counted instead, if anywhere.
-    #[inline]
-    fn scope_of(&mut self, plan: &PanePlan, level: LevelIndex, row: &Observed<'_>) -> Option<ScopeId> {
-        self.key.clear();
-        let values = plan.dimensions[usize::from(level.0)].iter();
-        let values = values.map(|d| row.dimensions.get(usize::from(*d)).copied().flatten().unwrap_or_default());
-        write_key(&mut self.key, Tag::Scope(level), values);
-        let hash = key_hash(&self.key);
-        if let Some(scope) = self.scopes.find(&self.key, hash) {
-            return Some(scope);
-        }
-        self.new_scope(plan, level, hash)
-    }
-
-    /// Makes the scope of `self.key` live, or finds the coarser one that stands for it.
-    #[cold]
-    fn new_scope(&mut self, plan: &PanePlan, level: LevelIndex, hash: u32) -> Option<ScopeId> {
-        if self.scopes.len() < plan.live_scopes {
-            return Some(self.insert_scope(plan, level, hash));
-        }
-        self.counts.coarsened[usize::from(level.0)] += 1;
-        self.newly_coarsened[usize::from(level.0)] += 1;
-        let mut level = level;
-        loop {
-            let mut parent = Vec::new();
-            let Some(coarser) = plan.rollup.parent(level) else {
-                return Some(self.other(plan, level));
-            };
-            // Another level brings the row to the parent.
-            if !plan.is_feeder[usize::from(level.0)] {
-                return None;
-            }
-            plan.rollup.write_parent(level, &self.key, &mut parent);
-            self.key = parent;
-            level = coarser;
-            let hash = key_hash(&self.key);
-            if let Some(scope) = self.scopes.find(&self.key, hash) {
-                return Some(scope);
-            }
-        }
-    }
-
-    fn other(&mut self, plan: &PanePlan, level: LevelIndex) -> ScopeId {
-        self.key.clear();
-        let dimensions = plan.dimensions[usize::from(level.0)].len();
-        write_key(&mut self.key, Tag::Scope(level), std::iter::repeat_n(OTHER, dimensions));
-        let hash = key_hash(&self.key);
-        match self.scopes.find(&self.key, hash) {
-            Some(scope) => scope,
-            None => self.insert_scope(plan, level, hash),
         }
     }
 
@@ -390,22 +265,8 @@ impl State {
         scope
     }
 
-    /// Keeps a raw event for the end of the step.
-    fn sample(&mut self, plan: &PanePlan, level: LevelIndex, row: &Observed<'_>) {
-        let dimensions = &plan.dimensions[usize::from(level.0)];
-        let values = dimensions.iter().map(|d| row.dimensions.get(usize::from(*d)).copied().flatten().unwrap_or_default());
-        let start = self.sample_bytes.len();
-        write_key(self.sample_bytes.buffer(), Tag::Scope(level), values);
-        let end = self.sample_bytes.len();
-        let mut cohort = Vec::new();
-        plan.lineage.write_cohort(level, &self.sample_bytes.as_slice()[start..end], &mut cohort);
-        Sample::save(row.time, row.id, row.measures.iter().copied(), &mut self.sample_bytes);
-        let body = end..self.sample_bytes.len();
-        let cohort = key_hash(&cohort);
-        self.samples.push(Pending { key: start..end, cohort, time: row.time, id: row.id, body });
-    }
-
     fn flush(&mut self, plan: &PanePlan, watermark: EventTime, sink: &mut dyn PaneSink) {
+        self.settle(plan);
         self.send_samples(plan, sink);
         let watermark = watermark.max(self.watermark);
         let due = self.open.partition_point(|pane| pane.start + plan.pane <= watermark);
@@ -592,13 +453,4 @@ impl State {
             }
         }
     }
-}
-
-#[inline]
-fn dimension_mask(dimensions: &[Option<&[u8]>]) -> u128 {
-    let mut mask = 0;
-    for (index, value) in dimensions.iter().enumerate().take(128) {
-        mask |= u128::from(value.is_some()) << index;
-    }
-    mask
 }

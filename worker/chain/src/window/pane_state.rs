@@ -13,8 +13,13 @@ use crate::wire::{Reader, WireError, Writer};
 use std::sync::Arc;
 
 impl PaneTable {
-    /// Appends the state. Between steps only, that is, behind [`PaneTable::flush`].
+    /// Appends the state. Behind [`PaneTable::flush`] or [`PaneTable::settle`] it costs no copy.
     pub fn save(&self, out: &mut Writer) {
+        if !self.state.waiting.is_empty() {
+            let mut settled = self.clone();
+            settled.settle();
+            return settled.save(out);
+        }
         let state = &self.state;
         out.signed(state.watermark.0);
         save_counts(&state.counts, out);

@@ -2,7 +2,6 @@
 
 use super::{Leaf, Scalar, Schema};
 use crate::row::{Cell, Row};
-use std::io::Write;
 use std::ops::Range;
 
 /// The message's shape as a list of steps, in order of declaration.
@@ -125,9 +124,10 @@ fn enum_name(leaf: &Leaf, value: i64) -> Option<&str> {
     leaf.values.as_ref()?.name(i32::try_from(value).ok()?)
 }
 
-fn write_integer(value: i64, out: &mut Vec<u8>) {
+/// Appends a whole number.
+pub fn write_integer(value: i64, out: &mut Vec<u8>) {
     // Writing into a vector does not fail.
-    let _ = write!(out, "{value}");
+    let _ = serde_json::to_writer(out, &value);
 }
 
 /// Appends a float in its shortest exact form; the values that JSON numbers lack as the strings of
@@ -162,8 +162,25 @@ fn special(value: f64) -> Option<&'static [u8]> {
     }
 }
 
+/// Bytes that stand in a JSON string as they are: printable ASCII but quote and backslash.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
 /// Appends text as a JSON string; bytes that are not UTF-8 become U+FFFD.
 pub fn write_text(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+        out.push(b'"');
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     let text = String::from_utf8_lossy(bytes);
     let _ = serde_json::to_writer(out, text.as_ref());
 }

@@ -26,7 +26,7 @@ mod json;
 mod tests;
 
 pub use error::{RowError, SchemaError};
-pub use json::{write_base64, write_float, write_text};
+pub use json::{write_base64, write_float, write_integer, write_text};
 
 use crate::row::{Cell, Column, Row, RowBuf, RowSchema};
 use prost_reflect::MessageDescriptor;
