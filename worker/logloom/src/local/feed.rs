@@ -147,6 +147,15 @@ impl Feed {
         Ok(InputState { place: self.place.to_string(), line: read.line, byte: read.byte, tail, ended: self.ended })
     }
 
+    /// True when the beginning of a line is at hand whose end has not been written yet. Its time may lie before any
+    /// claim that could be made now.
+    pub fn holds_part(&mut self) -> bool {
+        match &mut self.source {
+            Source::Whole(_) => false,
+            Source::Tail(tail) => tail.reader().holds_part(),
+        }
+    }
+
     /// Number of the next line.
     pub fn line(&mut self) -> u64 {
         match &mut self.source {

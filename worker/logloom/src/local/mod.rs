@@ -14,3 +14,6 @@ pub mod input;
 pub mod ledger;
 pub mod output;
 pub mod run;
+
+#[cfg(test)]
+mod tests;

@@ -269,6 +269,8 @@ impl Run<'_> {
     /// Reads one batch of a partition and carries it through the chain.
     fn batch(&mut self, partition: usize) -> Result<(), RunError> {
         let mut count = 0;
+        // The clock is read before the file is looked at: what the look does not find was written after it (R3).
+        let asked = self.claims[partition].is_some().then(now);
         while count < BATCH_LINES && self.machine.waiting_bytes(partition) < BATCH_BYTES {
             match self.feeds[partition].next()? {
                 Fed::Line(line, reference) => {
@@ -278,6 +280,11 @@ impl Run<'_> {
                 }
                 Fed::Quiet => {
                     self.quiet[partition] = true;
+                    let end = Offset(self.feeds[partition].line());
+                    let complete = !self.feeds[partition].holds_part();
+                    if let (Some(claims), Some(asked), true) = (&mut self.claims[partition], asked, complete) {
+                        claims.answered(asked, asked, end);
+                    }
                     break;
                 }
                 Fed::Ended => {
@@ -296,10 +303,6 @@ impl Run<'_> {
         for partition in 0..self.feeds.len() {
             self.quiet[partition] = false;
             let Some(claims) = &mut self.claims[partition] else { continue };
-            // The clock is read before the file is looked at (R3): the look is the next batch's.
-            let asked = now();
-            let end = Offset(self.feeds[partition].line());
-            claims.answered(asked, asked, end);
             if let Some(claim) = claims.at(self.machine.next_offset(partition)) {
                 self.machine.claim(partition, claim, &mut self.outputs)?;
             }

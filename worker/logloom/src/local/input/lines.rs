@@ -108,6 +108,11 @@ impl LineReader {
         Ok(Self::resume(source, bound, state))
     }
 
+    /// True when a part of a line is at hand that has no line end yet.
+    pub fn holds_part(&self) -> bool {
+        self.found.is_none() && (self.giant.is_some() || self.end > self.start)
+    }
+
     /// Where the next line starts.
     pub fn state(&self) -> ReadState {
         self.state

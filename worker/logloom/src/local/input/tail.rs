@@ -164,7 +164,8 @@ impl Tail {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Turn::Same),
             Err(error) => return Err(opening(&self.path, error)),
         };
-        if inode(&named) == inode(&open) || open.len() > self.byte() {
+        // The length once more: the old file may have grown between the first look at it and its new name.
+        if inode(&named) == inode(&open) || self.file.metadata().map_err(fail)?.len() > self.byte() {
             return Ok(Turn::Same);
         }
         self.reopen().map_err(|error| opening(&self.path, error))?;
