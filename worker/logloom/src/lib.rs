@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod explain;
 pub mod local;
 pub mod resources;
 pub mod loghub;

@@ -4,6 +4,7 @@
 
 mod bench;
 mod completions;
+mod explain;
 mod man;
 mod run;
 mod schema;
@@ -36,6 +37,8 @@ pub enum Command {
     Bench(bench::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
+    /// Draw the chain of a pipeline: every stage's key, state bound and what it emits.
+    Explain(explain::Arguments),
     /// Print the manual page (roff), or write one page per command.
     Man(man::Arguments),
     /// Run a pipeline over files or standard input: no cluster, no broker.
@@ -126,6 +129,7 @@ fn run(command: Command) -> Result<Outcome, CommandError> {
     match command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

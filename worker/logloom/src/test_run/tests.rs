@@ -1,6 +1,7 @@
 //! Goldens of the command's three forms, with passing and failing tests of both kinds and a manifest that does not compile.
 
 mod catalog;
+mod tenants;
 
 use super::{human, json, junit, run};
 use crate::resources::{Compilation, compile_all};
