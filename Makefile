@@ -28,6 +28,19 @@ test: setup ## Run all tests that this machine can run; says what it skips and w
 lint: ## Clippy over everything
 	$(CARGO) clippy --workspace --tests
 
+# Seconds per fuzz target.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS = decoders frames expressions
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz decoders, frames and expressions, FUZZ_SECONDS each
+	@command -v c++ >/dev/null || apt-get install -y -q g++
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install cargo-fuzz --version 0.13.2 --locked
+	cd worker && for target in $(FUZZ_TARGETS); do \
+	  RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/fuzz" $(CARGO) fuzz run --fuzz-dir fuzz --sanitizer none $$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -print_final_stats=1 2>&1 | grep -vE '^#|NEW|REDUCE|pulse|^"|dictionary' ; \
+	  test $${PIPESTATUS[0]} -eq 0 || exit 1; done
+
 .PHONY: deny
 deny: ## Licences, bans and sources of all dependencies (needs cargo-deny)
 	cargo deny check licenses bans sources

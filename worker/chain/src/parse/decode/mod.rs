@@ -22,6 +22,7 @@ mod csv;
 mod dissect;
 mod docker;
 mod error;
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod grok;
 mod json;
