@@ -5,7 +5,9 @@
 pub mod bench;
 pub mod cli;
 pub mod explain;
+pub mod demo;
 pub mod local;
 pub mod resources;
 pub mod loghub;
 pub mod test_run;
+pub mod report;
