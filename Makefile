@@ -24,6 +24,13 @@ test: setup ## Run all tests that this machine can run; says what it skips and w
 	$(CARGO) test --workspace --no-fail-fast
 	$(CARGO) run -q -p logloom -- validate -f tenants
 
+# More arguments, such as `make demo ARGS="--serve --seed 7"`.
+ARGS ?=
+
+.PHONY: demo
+demo: build ## Logs of two tenants with known faults, what was found of them, and a report to look at
+	target/release/logloom demo --out target/demo --figures $(ARGS)
+
 .PHONY: lint
 lint: ## Clippy over everything
 	$(CARGO) clippy --workspace --tests

@@ -1,6 +1,7 @@
 //! `logloom demo`.
 
 use super::{CommandError, Outcome};
+use crate::bench::Figures;
 use crate::demo::truth::{LEAST_MINUTES, MINUTE, scope_text};
 use crate::demo::serve::Server;
 use crate::demo::{Demo, REPORT, Settings, Watch, html_so_far, run as run_demo, write};
@@ -36,6 +37,9 @@ pub struct Arguments {
     /// Show the report in a browser while it comes to be, until Ctrl-C. Only on loopback.
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:0")]
     serve: Option<SocketAddr>,
+    /// Write the figures for machines too, to `figures/demo.json` in the target folder.
+    #[arg(long, hide = true)]
+    figures: bool,
     /// Say nothing but errors and the verdict.
     #[arg(short, long)]
     quiet: bool,
@@ -93,6 +97,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let report = settings.out.join(REPORT);
     write(&report, html.as_bytes()).map_err(|error| CommandError::Other(error.to_string()))?;
     let (mut text, good) = verdict(&demo, arguments.quiet);
+    if arguments.figures {
+        figures(&demo).write("demo").map_err(|error| CommandError::Other(error.to_string()))?;
+    }
     let _ = writeln!(text, "\nReport: {}", report.display());
     std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::io("standard output"))?;
     if let Some(server) = &screen.server {
@@ -174,6 +181,27 @@ fn line(signal: &Signal, begin: i64) -> String {
 /// Minutes and seconds since the start.
 fn clock(micros: i64) -> String {
     format!("{:02}:{:02}", micros / MINUTE, micros % MINUTE / 1_000_000)
+}
+
+fn figures(demo: &Demo) -> Figures {
+    let mut figures = Figures::default();
+    for tenant in &demo.tenants {
+        let score = Score::of(tenant.name, &demo.truth, &tenant.outputs);
+        let mut add = |name: &str, value: f64| figures.add(format!("{}_{name}", tenant.name), value);
+        let (lines, seconds) = (tenant.summary.lines as f64, tenant.summary.elapsed.as_secs_f64());
+        add("faults", score.verdicts.len() as f64);
+        add("faults_found", score.found() as f64);
+        add("false_alerts", score.false_alerts.len() as f64);
+        add("other_findings", score.other_findings.len() as f64);
+        let delays: Vec<f64> = score.verdicts.iter().filter_map(|verdict| verdict.delay()).collect();
+        if !delays.is_empty() {
+            add("mean_delay_s", delays.iter().sum::<f64>() / delays.len() as f64);
+        }
+        add("lines", lines);
+        add("lines_per_s", lines / seconds.max(1e-9));
+        add("unaccounted", tenant.summary.unaccounted as f64);
+    }
+    figures
 }
 
 fn runs(demo: &Demo) -> String {

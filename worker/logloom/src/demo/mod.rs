@@ -204,9 +204,12 @@ pub trait Watch {
 /// # Errors
 /// [`DemoError`].
 pub fn run(settings: &Settings, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Demo, DemoError> {
+    run_truth(settings, truth::plan(settings.seed, settings.minutes), stop, watch)
+}
+
+fn run_truth(settings: &Settings, truth: Truth, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<Demo, DemoError> {
     let out = &settings.out;
     clear(out)?;
-    let truth = truth::plan(settings.seed, settings.minutes);
     let text = serde_json::to_vec_pretty(&truth).unwrap_or_default();
     write(&out.join(TRUTH), &text)?;
     let mut tenants = Vec::new();

@@ -33,6 +33,15 @@ fn every_fault_is_found_and_no_alert_is_false() {
 }
 
 #[test]
+fn without_faults_nothing_fires() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = Truth { faults: Vec::new(), ..truth::plan(2, 20) };
+    let demo = run_truth(&settings(folder.path(), 2), truth, &AtomicBool::new(false), &mut Nobody).unwrap();
+    let alerts = demo.tenants.iter().flat_map(|tenant| &tenant.outputs.signals).filter(|signal| signal.is_alert);
+    assert_eq!(alerts.map(|alert| alert.explanation.as_str()).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
 fn an_earlier_demo_is_replaced_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     clear(folder.path()).unwrap();
