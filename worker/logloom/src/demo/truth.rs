@@ -122,15 +122,17 @@ pub fn plan(seed: u64, minutes: u32) -> Truth {
         FaultKind::BadHost,
         FaultKind::TrafficDip,
     ];
+    // Two digits: a file that holds the truth gives back the same number.
+    let strength = |random: &mut Random, low: f64, high: f64| (random.between(low, high) * 100.0).round() / 100.0;
     let faults = draws.into_iter().zip(spans).map(|(kind, span)| match kind {
-        FaultKind::RegimeShift => regime_shift(span, ["search", "cart"][random.below(2)], one, random.between(1.7, 2.2)),
-        FaultKind::ErrorBurst => error_burst(span, ["cart", "search"][random.below(2)], two, random.between(0.12, 0.2)),
-        FaultKind::SlowDependency => slow_dependency(span, "payment", random.between(3.5, 5.0)),
+        FaultKind::RegimeShift => regime_shift(span, ["search", "cart"][random.below(2)], one, strength(&mut random, 1.7, 2.2)),
+        FaultKind::ErrorBurst => error_burst(span, ["cart", "search"][random.below(2)], two, strength(&mut random, 0.12, 0.2)),
+        FaultKind::SlowDependency => slow_dependency(span, "payment", strength(&mut random, 3.5, 5.0)),
         FaultKind::BadHost => {
             let host = 1 + random.below(3);
-            bad_host(span, ["search", "cart"][random.below(2)], two, host, random.between(2.2, 3.0))
+            bad_host(span, ["search", "cart"][random.below(2)], two, host, strength(&mut random, 2.2, 3.0))
         }
-        FaultKind::TrafficDip => traffic_dip(span, three, random.between(0.25, 0.4)),
+        FaultKind::TrafficDip => traffic_dip(span, three, strength(&mut random, 0.25, 0.4)),
     });
     Truth { seed, start: START, end: START + total, faults: faults.collect() }
 }

@@ -6,6 +6,7 @@
 
 use logloom_chain::alert::explain::number;
 use logloom_chain::time::EventTime;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 360.0;
@@ -231,35 +232,38 @@ pub struct Row {
     pub signals: Vec<(i64, bool)>,
 }
 
-/// The time line of all faults as SVG.
+/// The time line of all faults: a lane each, and an axis. Places are shares of the width, so that shapes and text keep their
+/// size on a phone. A table says the same in words.
 pub fn time_line(rows: &[Row], span: (i64, i64)) -> String {
-    const WIDE: f64 = 720.0;
-    const EACH: f64 = 40.0;
-    let height = rows.len() as f64 * EACH + 24.0;
-    let x = |time| across(time, span, 8.0, WIDE - 8.0);
-    let mut svg = format!(
-        "<svg class=\"chart wide\" viewBox=\"0 0 {WIDE} {height}\" role=\"img\" aria-labelledby=\"line-t line-d\"><title id=\"line-t\">\
-         Faults and what was found, over time</title><desc id=\"line-d\">The table below says the same in words.</desc>"
-    );
-    for tick in time_ticks(span) {
-        let at = x(tick);
-        let _ = write!(svg, "<path class=\"grid\" d=\"M{at:.1} 0V{:.1}\"/><text class=\"tick mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>", height - 20.0, height - 6.0, clock(tick));
-    }
-    for (index, row) in rows.iter().enumerate() {
-        let top = index as f64 * EACH;
-        let (from, to) = (x(row.fault.0), x(row.fault.1));
-        let _ = write!(svg, "<rect class=\"fault\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"14\"/>", top + 20.0, to - from);
-        // Text stands where it has room: before the bar when that begins late.
-        let is_late = from > WIDE * 0.6;
-        let (class, at) = if is_late { ("name end", to) } else { ("name", from) };
-        let _ = write!(svg, "<text class=\"{class}\" x=\"{at:.1}\" y=\"{:.1}\"><tspan class=\"strong\">{}</tspan> {}</text>", top + 15.0, escape(&row.label), escape(&row.place));
-        for (at, is_alert) in &row.signals {
-            let (class, shape) = if *is_alert { ("alert", triangle(x(*at), top + 28.0)) } else { ("finding", diamond(x(*at), top + 27.0)) };
-            let _ = write!(svg, "<g class=\"{class}\"><path d=\"{shape}\"/></g>");
+    let mut html = String::from("<div class=\"lanes\" aria-hidden=\"true\">");
+    let share = |time| across(time, span, 0.0, 100.0);
+    for row in rows {
+        let (from, to) = (share(row.fault.0), share(row.fault.1));
+        let _ = write!(
+            html,
+            "<p><strong>{}</strong> {}</p><svg width=\"100%\" height=\"22\"><path class=\"grid\" d=\"M0 16H9999\"/>\
+             <rect class=\"fault\" x=\"{from:.2}%\" y=\"9\" width=\"{:.2}%\" height=\"12\"/>",
+            escape(&row.label),
+            escape(&row.place),
+            to - from,
+        );
+        for is_alert in [false, true] {
+            let (class, shape) = if is_alert { ("alert", triangle(0.0, 4.5)) } else { ("finding", diamond(0.0, 15.0)) };
+            let times: BTreeSet<i64> = row.signals.iter().filter(|signal| signal.1 == is_alert).map(|signal| signal.0).collect();
+            for at in times {
+                let _ = write!(html, "<svg x=\"{:.2}%\" class=\"{class}\" overflow=\"visible\"><path d=\"{shape}\"/></svg>", share(at));
+            }
         }
+        html.push_str("</svg>");
     }
-    svg.push_str("</svg>");
-    svg
+    html.push_str("<svg width=\"100%\" height=\"18\">");
+    for tick in time_ticks(span) {
+        let at = share(tick);
+        let anchor = if at < 4.0 { "" } else if at > 96.0 { " end" } else { " mid" };
+        let _ = write!(html, "<text class=\"tick{anchor}\" x=\"{at:.2}%\" y=\"12\">{}</text>", clock(tick));
+    }
+    html.push_str("</svg></div>");
+    html
 }
 
 #[cfg(test)]

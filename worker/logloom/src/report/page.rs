@@ -145,7 +145,7 @@ impl Report<'_> {
             name => tenant.name,
             facts => facts(tenant, alerts.len(), findings.len()),
             command => &tenant.command,
-            alerts => alerts.iter().map(|signal| signal_value(signal)).collect::<Vec<_>>(),
+            alert_parts => alert_parts(&alerts),
             findings => findings.iter().map(|signal| signal_value(signal)).collect::<Vec<_>>(),
             groups => self.groups(outputs, &faults, charts),
             template_count => outputs.templates.len(),
@@ -244,10 +244,23 @@ fn signal_value(signal: &Signal) -> Value {
         severity => &signal.severity,
         name => &signal.name,
         place => scope_text(&signal.scope),
-        inhibited => signal.inhibited,
         summary => &signal.summary,
         explanation => &signal.explanation,
     }
+}
+
+/// Alerts that went out; behind them, closed, those that others silenced.
+fn alert_parts(alerts: &[&Signal]) -> Vec<Value> {
+    let (silenced, loud): (Vec<&Signal>, Vec<&Signal>) = alerts.iter().partition(|signal| signal.inhibited);
+    let values = |signals: &[&Signal]| signals.iter().map(|signal| signal_value(signal)).collect::<Vec<_>>();
+    let mut parts = Vec::new();
+    if !loud.is_empty() {
+        parts.push(context! { alerts => values(&loud) });
+    }
+    if !silenced.is_empty() {
+        parts.push(context! { summary => format!("{} more, silenced by one of these", silenced.len()), alerts => values(&silenced) });
+    }
+    parts
 }
 
 fn template_text(signal: &Signal) -> &str {
