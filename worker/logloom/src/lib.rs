@@ -4,10 +4,10 @@
 
 pub mod bench;
 pub mod cli;
-pub mod explain;
 pub mod demo;
+pub mod explain;
 pub mod local;
 pub mod resources;
 pub mod loghub;
-pub mod test_run;
 pub mod report;
+pub mod test_run;

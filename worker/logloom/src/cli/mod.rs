@@ -4,11 +4,8 @@
 
 mod bench;
 mod completions;
-<<<<<<< HEAD
-mod explain;
-=======
 mod demo;
->>>>>>> 9efce97 (demo: logs of two tenants with known faults, run and compared with the truth; HTML report)
+mod explain;
 mod man;
 mod run;
 mod schema;
@@ -41,13 +38,10 @@ pub enum Command {
     Bench(bench::Arguments),
     /// Print a completion script for a shell.
     Completions(completions::Arguments),
-<<<<<<< HEAD
-    /// Draw the chain of a pipeline: every stage's key, state bound and what it emits.
-    Explain(explain::Arguments),
-=======
     /// Make logs of two tenants with known faults, run them, and show what was found beside the truth.
     Demo(demo::Arguments),
->>>>>>> 9efce97 (demo: logs of two tenants with known faults, run and compared with the truth; HTML report)
+    /// Draw the chain of a pipeline: every stage's key, state bound and what it emits.
+    Explain(explain::Arguments),
     /// Print the manual page (roff), or write one page per command.
     Man(man::Arguments),
     /// Run a pipeline over files or standard input: no cluster, no broker.
@@ -138,11 +132,8 @@ fn run(command: Command) -> Result<Outcome, CommandError> {
     match command {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
-<<<<<<< HEAD
-        Command::Explain(arguments) => explain::run(&arguments),
-=======
         Command::Demo(arguments) => demo::run(&arguments),
->>>>>>> 9efce97 (demo: logs of two tenants with known faults, run and compared with the truth; HTML report)
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
