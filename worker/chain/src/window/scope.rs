@@ -360,11 +360,15 @@ impl ScopeTable {
         let mut fresh: Vec<u32> = self.fresh.iter().copied().filter(live).collect();
         fresh.sort_unstable_by(|left, right| key(*left).cmp(key(*right)));
 
-        // Few new scopes among many old ones: find each one's place, copy what is between.
         let mut merged = Vec::with_capacity(old.len() + fresh.len());
         let mut rest = &old[..];
+        // Few new scopes among many old ones: each one's place is searched. Many: both lists are walked.
+        let search = fresh.len() * 16 < old.len();
         for id in fresh {
-            let before = rest.partition_point(|other| key(*other) < key(id));
+            let before = match search {
+                true => rest.partition_point(|other| key(*other) < key(id)),
+                false => rest.iter().position(|other| key(*other) > key(id)).unwrap_or(rest.len()),
+            };
             merged.extend_from_slice(&rest[..before]);
             rest = &rest[before..];
             merged.push(id);

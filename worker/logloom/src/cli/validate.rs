@@ -51,18 +51,19 @@ fn human(findings: &[Finding], sources: &Sources, resources: &logloom_crds::read
     let mut text = render(findings, sources, style);
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
-    let counted = format!(
-        "{} tenants, {} manifests, {} pipelines",
-        resources.tenants.len(),
-        resources.manifests.len(),
-        resources.pipelines.len()
-    );
-    if errors == 0 {
-        text += &format!("valid: {counted}, {warnings} warnings\n");
-    } else {
-        text += &format!("{errors} errors, {warnings} warnings in {counted}\n");
-    }
+    let counted = [(resources.tenants.len(), "tenant"), (resources.manifests.len(), "manifest"), (resources.pipelines.len(), "pipeline")];
+    let counted = counted.map(|(count, noun)| several(count, noun)).join(", ");
+    let warnings = several(warnings, "warning");
+    text += &match errors {
+        0 => format!("valid: {counted}, {warnings}\n"),
+        _ => format!("{}, {warnings} in {counted}\n", several(errors, "error")),
+    };
     text
+}
+
+/// `1 error`, `2 errors`.
+fn several(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn pretty(value: &Value) -> String {

@@ -111,7 +111,6 @@ impl Job for Parse {
 /// Parses, keeps panes, closes windows, writes objects as JSON: the rooms without the log between them.
 pub struct Windows {
     program: Arc<Program>,
-    definition: Definition,
     scratch: Scratch,
     partial: PartialLines,
     mark: SourceMark,
@@ -123,37 +122,34 @@ pub struct Windows {
 }
 
 /// Writes objects as JSON and throws them away.
-#[derive(Default)]
 struct Rows {
+    definition: Definition,
     record: Writer,
     line: Vec<u8>,
     records: u64,
     failed: Option<WireError>,
-    pending: Vec<Vec<u8>>,
 }
 
 impl AnalyzeSink for Rows {
     fn insight(&mut self, write: &mut dyn FnMut(&mut Writer)) {
         self.record.clear();
         write(&mut self.record);
-        self.pending.push(self.record.as_slice().to_vec());
+        self.failed = self.failed.take().or(self.write().err());
     }
 
     fn feedback(&mut self, _record: &[u8]) {}
 }
 
 impl Rows {
-    fn write(&mut self, definition: &Definition) -> Result<(), WireError> {
-        for record in std::mem::take(&mut self.pending) {
-            let insight = Insight::read(&record)?;
-            if insight.kind == InsightKind::Aggregate {
-                self.line.clear();
-                AggregateRecord::load(&mut Reader::new(insight.body))?.to_json(definition, &mut self.line);
-                std::hint::black_box(&self.line);
-                self.records += 1;
-            }
+    fn write(&mut self) -> Result<(), WireError> {
+        let insight = Insight::read(self.record.as_slice())?;
+        if insight.kind == InsightKind::Aggregate {
+            self.line.clear();
+            AggregateRecord::load(&mut Reader::new(insight.body))?.to_json(&self.definition, &mut self.line);
+            std::hint::black_box(&self.line);
+            self.records += 1;
         }
-        self.failed.take().map_or(Ok(()), Err)
+        Ok(())
     }
 }
 
@@ -161,10 +157,9 @@ impl Windows {
     /// Of this pipeline.
     pub fn new(program: Arc<Program>) -> Self {
         let plan = Arc::new(PanePlan::of(&program, 1));
-        let definition = Definition::of(&program);
+        let rows = Rows { definition: Definition::of(&program), record: Writer::new(), line: Vec::new(), records: 0, failed: None };
         let analyze = Analyze::new(Arc::new(AnalyzePlan::new(Arc::new(Definition::of(&program)), Arc::clone(&plan))));
         Self {
-            definition,
             scratch: Scratch::new(),
             partial: PartialLines::default(),
             mark: SourceMark::new(program.sources[0].disorder),
@@ -172,7 +167,7 @@ impl Windows {
             analyze,
             origin: Origin::new("bench", "app", 0, 0),
             offset: 0,
-            rows: Rows::default(),
+            rows,
             program,
         }
     }
@@ -195,7 +190,7 @@ impl Job for Windows {
                 let (analyze, failed) = (&mut self.analyze, &mut self.rows.failed);
                 self.panes.flush(mark, &mut |_, _, record: &[u8]| *failed = failed.take().or(analyze.take(record).err()));
                 self.analyze.advance(mark, &mut self.rows);
-                self.rows.write(&self.definition)?;
+                self.rows.failed.take().map_or(Ok(()), Err)?;
             }
         }
         Ok(())
