@@ -108,8 +108,10 @@ impl Feed {
                 Source::Tail(tail) => tail.turn()?,
                 Source::Whole(_) => Turn::Same,
             };
-            if turn == Turn::Same {
-                return Ok(Fed::Quiet);
+            match turn {
+                Turn::Same => return Ok(Fed::Quiet),
+                Turn::Unfinished => break,
+                Turn::Rotated | Turn::Truncated => {}
             }
         }
         let reader = match &mut self.source {

@@ -184,7 +184,7 @@ impl LineReader {
     }
 
     /// Bytes of the unfinished line at the end.
-    fn partial(&self) -> u64 {
+    pub fn partial(&self) -> u64 {
         (self.end - self.start) as u64 + self.giant.as_ref().map_or(0, |giant| giant.length)
     }
 

@@ -5,6 +5,9 @@
 //!  app.log ──truncate──► (shorter)      reading starts again at its first byte
 //! ```
 //!
+//! A last line without a line end is waited for while the file is the one that is written. Behind a rotation or a
+//! truncation nobody will end it any more: once it has stopped growing it is taken as it is.
+//!
 //! Line numbers go on across a rotation: to the position log it is one partition.
 
 use super::binding::Place;
@@ -49,6 +52,8 @@ pub struct Tail {
     reader: LineReader,
     bound: usize,
     base: u64,
+    /// Length of the open file at the last look, when it had another name already and ended inside a line.
+    left_at: Option<u64>,
 }
 
 /// What a look at the file system showed.
@@ -60,6 +65,8 @@ pub enum Turn {
     Rotated,
     /// The file has become shorter; reading starts again at its first byte.
     Truncated,
+    /// The unfinished line at the end will not be finished: it is to be taken as it is, then to be asked again.
+    Unfinished,
 }
 
 impl FileIdentity {
@@ -126,7 +133,7 @@ impl Tail {
         let mut handle = file.try_clone()?;
         handle.seek(SeekFrom::Start(seek))?;
         let reader = LineReader::resume(Box::new(Shared(handle)), bound, ReadState { line: state.line, byte: 0 });
-        Ok(Self { path: path.to_owned(), file, reader, bound, base: seek })
+        Ok(Self { path: path.to_owned(), file, reader, bound, base: seek, left_at: None })
     }
 
     /// The lines of the open file.
@@ -155,7 +162,10 @@ impl Tail {
     pub fn turn(&mut self) -> Result<Turn, InputError> {
         let fail = |error| opening(&self.path, error);
         let open = self.file.metadata().map_err(fail)?;
-        if open.len() < self.byte() {
+        if open.len() < self.byte() || (self.reader.holds_part() && open.len() < self.byte() + self.reader.partial()) {
+            if self.reader.holds_part() {
+                return Ok(Turn::Unfinished);
+            }
             self.reopen().map_err(|error| opening(&self.path, error))?;
             return Ok(Turn::Truncated);
         }
@@ -164,9 +174,18 @@ impl Tail {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Turn::Same),
             Err(error) => return Err(opening(&self.path, error)),
         };
-        // The length once more: the old file may have grown between the first look at it and its new name.
-        if inode(&named) == inode(&open) || self.file.metadata().map_err(fail)?.len() > self.byte() {
+        if inode(&named) == inode(&open) {
             return Ok(Turn::Same);
+        }
+        // The length once more: the old file may have grown between the first look at it and its new name.
+        let length = self.file.metadata().map_err(fail)?.len();
+        if length > self.byte() + self.reader.partial() {
+            return Ok(Turn::Same);
+        }
+        if self.reader.holds_part() {
+            let still = self.left_at == Some(length);
+            self.left_at = Some(length);
+            return Ok(if still { Turn::Unfinished } else { Turn::Same });
         }
         self.reopen().map_err(|error| opening(&self.path, error))?;
         Ok(Turn::Rotated)
@@ -220,8 +239,13 @@ mod tests {
             while let Next::Line(line) = tail.reader().next(&mut Truncate).unwrap() {
                 lines.push((line.number, String::from_utf8(line.bytes.to_vec()).unwrap()));
             }
-            if tail.turn().unwrap() == Turn::Same {
-                return lines;
+            match tail.turn().unwrap() {
+                Turn::Same => return lines,
+                Turn::Unfinished => {
+                    let line = tail.reader().finish(&mut Truncate).unwrap().unwrap();
+                    lines.push((line.number, String::from_utf8(line.bytes.to_vec()).unwrap()));
+                }
+                Turn::Rotated | Turn::Truncated => {}
             }
         }
     }
@@ -250,6 +274,27 @@ mod tests {
         drain(&mut tail);
         append(&path, "6\n");
         assert_eq!(texts(&drain(&mut tail)), ["6"]);
+    }
+
+    #[test]
+    fn a_line_that_nobody_will_end_is_taken_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        append(&path, "1\n2");
+        let mut tail = Tail::start(&path, 100).unwrap();
+        assert_eq!(texts(&drain(&mut tail)), ["1"]);
+        std::fs::rename(&path, folder.path().join("app.log.1")).unwrap();
+        append(&path, "3\n4");
+        // The writer may still have the old file open: it gets one more look.
+        assert_eq!(texts(&drain(&mut tail)), Vec::<&str>::new());
+        append(&folder.path().join("app.log.1"), "2");
+        assert_eq!(texts(&drain(&mut tail)), Vec::<&str>::new());
+        assert_eq!(texts(&drain(&mut tail)), ["22", "3"]);
+        File::create(&path).unwrap();
+        append(&path, "");
+        assert_eq!(texts(&drain(&mut tail)), ["4"]);
+        append(&path, "5\n");
+        assert_eq!(texts(&drain(&mut tail)), ["5"]);
     }
 
     #[test]
