@@ -105,11 +105,7 @@ const EXCLUDE_BYTES: usize = 1 << 20;
 
 fn mining(source: &api::Source, index: usize, parse: &ParseProgram, findings: &mut Findings) -> Option<Mining> {
     let (column, spec) = parse.templates()?;
-    let settings = template::Settings {
-        masks: spec.masks.iter().map(|mask| template::Mask { name: mask.name.as_str().to_owned(), pattern: mask.pattern.as_str().to_owned() }).collect(),
-        limits: template::Limits { max_templates: spec.max_templates, ..template::Limits::default() },
-        ..template::Settings::default()
-    };
+    let settings = template::Settings::from(spec);
     let path = format!("spec.sources[{index}].manifest");
     let in_manifest = format!("mend `spec.templates` of manifest `{}`", source.manifest.as_str());
     let rules = template::Rules::compile(&settings).map_err(|error| findings.error(Reason::BadPattern, &path, error.to_string(), &in_manifest)).ok()?;
@@ -319,4 +315,42 @@ fn complete(spec: &api::Join, parses: &Parses, stream: &JoinStream) -> Option<cr
     let text = spec.complete.as_ref()?.as_str();
     let parse = parses[usize::from(stream.source.0)].as_ref()?;
     compile_expression(text, &mut parse.environment(), Wanted::Bool).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::compile::{Input, compile};
+    use crate::parse::program::ParseProgram;
+    use crate::parse::redact::NoSecrets;
+    use crate::parse::template::Miner;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    /// The template of a line in a pipeline whose manifest has these `templates`.
+    fn template(templates: serde_json::Value, line: &str) -> String {
+        let manifest = json!({
+            "schema": { "message": "M", "proto": "syntax = \"proto3\"; message M { string text = 1; string ts = 2; }" },
+            "decode": [{ "json": {} }],
+            "timestamp": { "from": "ts" },
+            "templates": templates,
+        });
+        let manifest = serde_json::from_value(manifest).unwrap();
+        let parse = Arc::new(ParseProgram::compile(&manifest, &NoSecrets).unwrap());
+        let pipeline = json!({ "sources": [{ "name": "s", "external": {}, "manifest": "m" }] });
+        let pipeline = serde_json::from_value(pipeline).unwrap();
+        let manifests = BTreeMap::from([("m".to_owned(), Some(parse))]);
+        let input = Input { tenant: "t", grants: None, name: "p", pipeline: &pipeline, manifests: &manifests };
+        let program = compile(&input).unwrap().program;
+        let mut miner = Miner::new(Arc::clone(&program.sources[0].mining.as_ref().unwrap().rules));
+        let found = miner.observe(line.as_bytes());
+        String::from_utf8(miner.template(found).unwrap().text().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn template_mining_follows_the_manifest() {
+        assert_eq!(template(json!({ "field": "text" }), "took 17 ms"), "took <*>");
+        let drain = json!({ "field": "text", "grouping": "drain", "builtinMasks": false });
+        assert_eq!(template(drain, "took 17 ms"), "took 17 ms");
+    }
 }
