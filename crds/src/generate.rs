@@ -1,8 +1,9 @@
-//! Generated files: one CRD and one JSON schema per kind.
+//! Generated files: one CRD, one JSON schema and one page of the book per kind.
 //!
-//! Both come from the types. The CRD is what the API server gets; the JSON schema is for editors
-//! (`# yaml-language-server: $schema=…`) and for tools that know no CRDs. The checked-in copies under
-//! `crds/generated/` are compared with what this module gives by a test.
+//! All come from the types. The CRD is what the API server gets; the JSON schema is for editors
+//! (`# yaml-language-server: $schema=…`) and for tools that know no CRDs; the page is the reference of
+//! every field. The checked-in copies under `crds/generated/` and `docs/src/reference/` are compared
+//! with what this module gives by a test.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::kind::ApiKind;
 use crate::read::scalar;
+use crate::reference;
 use crate::rules::{self, Rule};
 use crate::text;
 use crate::{API_VERSION, ParsingManifest, Tenant, TenantPipeline};
@@ -26,7 +28,7 @@ pub enum GenerateError {
     Json(#[from] serde_json::Error),
 }
 
-/// A generated file: its name below `crds/generated/`, and its text.
+/// A generated file: its name below its folder, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedFile {
     /// Name of the file.
@@ -50,6 +52,22 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
         });
     }
     Ok(files)
+}
+
+/// The pages of the field reference below `docs/src/reference/`.
+pub fn pages() -> Vec<GeneratedFile> {
+    let page = |kind: ApiKind| GeneratedFile {
+        name: format!("{}.md", kind.as_str().to_ascii_lowercase()),
+        text: reference::page(kind),
+    };
+    ApiKind::ALL.into_iter().map(page).collect()
+}
+
+/// The schema of a kind for the reference: with defaults, and with the rules between fields.
+pub(crate) fn documented_schema(kind: ApiKind) -> Value {
+    let mut schema = derived_schema(kind);
+    tidy(&mut schema, Keep::ForEditors);
+    schema
 }
 
 /// The CRD of a kind as YAML, ready for `kubectl apply`.

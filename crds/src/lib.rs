@@ -9,7 +9,7 @@
 //! ```text
 //! YAML text ─► read ─► Document (JSON value + positions) ─► typed ─► TenantPipeline
 //!                 └───────────── findings (path, position, reason, remedy) ─────────┘
-//! types ─► generate ─► crds/generated/*.yaml, *.schema.json
+//! types ─► generate ─► crds/generated/*.yaml, *.schema.json, docs/src/reference/*.md
 //! ```
 
 // Several printer columns of one type: clippy takes their fields for one attribute given twice.
@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod path;
 pub mod pipeline;
 pub mod read;
+mod reference;
 pub mod rules;
 mod shape;
 pub mod status;

@@ -186,6 +186,39 @@ fn generated_files_are_those_checked_in_and_under_their_bound() {
     );
 }
 
+#[test]
+fn pages_of_the_reference_are_those_checked_in_and_name_every_field() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/reference");
+    let pages = generate::pages();
+    for (page, kind) in pages.iter().zip(ApiKind::ALL) {
+        let checked_in = std::fs::read_to_string(folder.join(&page.name)).unwrap_or_default();
+        assert!(
+            checked_in == page.text,
+            "docs/src/reference/{} is not what the types give: run `cargo run -p logloom-crds --example generate` and commit it",
+            page.name
+        );
+        let spec = generate::json_schema(kind)["properties"]["spec"].take();
+        let mut fields = Vec::new();
+        every_field(&spec, &mut fields);
+        assert!(fields.len() > 10, "{}: {} fields", page.name, fields.len());
+        for field in fields {
+            assert!(page.text.contains(&format!("`{field}`")), "{}: {field}", page.name);
+        }
+    }
+}
+
+fn every_field(schema: &Value, into: &mut Vec<String>) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        into.push(name.clone());
+        every_field(field, into);
+    }
+    for below in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get(below) {
+            every_field(inner, into);
+        }
+    }
+}
+
 /// kubectl reads YAML 1.1: what it makes of the generated text must be the CRD.
 #[test]
 fn generated_yaml_has_no_word_that_yaml_1_1_reads_otherwise() {

@@ -5,6 +5,8 @@
 pub mod bench;
 pub mod cli;
 pub mod demo;
+#[cfg(test)]
+mod docs_test;
 pub mod explain;
 pub mod local;
 pub mod resources;
