@@ -15,7 +15,7 @@ use crate::suggest;
 pub(crate) fn page(kind: ApiKind) -> String {
     let schema = generate::documented_schema(kind);
     let mut page = format!(
-        "<!-- Generated from the types in crds/src. Do not edit: run `make crds`. -->\n# {}\n\n{}\n\n\
+        "<!-- Generated from the types in crds/src. Do not edit: run `make generate`. -->\n# {}\n\n{}\n\n\
          `apiVersion: {}`, `kind: {}`. A field that is not listed here is refused. Fields in **bold** \
          must be given. [How to read this page](index.md).\n",
         kind.as_str(),

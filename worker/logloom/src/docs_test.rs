@@ -85,7 +85,7 @@ fn whole_examples_compile_and_their_tests_pass() {
         assert!(report.is_clean(), "{}", test_run::human(&report, Style::Plain));
         passed += report.cases.len();
     }
-    assert!(passed >= 10, "{passed} tests");
+    assert!(passed >= 5, "{passed} tests");
 }
 
 #[test]
