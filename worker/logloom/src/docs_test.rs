@@ -9,7 +9,7 @@ use crate::cli::Cli;
 use crate::resources::{compile_all, from_text};
 use crate::test_run;
 use clap::CommandFactory;
-use logloom_chain::log::{Reason, ReasonKind};
+use logloom_chain::log::fate::{Reason, ReasonKind};
 use logloom_crds::finding::Style;
 use std::fs;
 use std::path::{Path, PathBuf};
