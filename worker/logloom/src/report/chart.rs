@@ -241,7 +241,7 @@ pub fn time_line(rows: &[Row], span: (i64, i64)) -> String {
         let (from, to) = (share(row.fault.0), share(row.fault.1));
         let _ = write!(
             html,
-            "<p><strong>{}</strong> {}</p><svg width=\"100%\" height=\"22\"><path class=\"grid\" d=\"M0 16H9999\"/>\
+            "<p><strong>{}</strong> {}</p><svg width=\"100%\" height=\"22\"><line class=\"grid\" x2=\"100%\" y1=\"16\" y2=\"16\"/>\
              <rect class=\"fault\" x=\"{from:.2}%\" y=\"9\" width=\"{:.2}%\" height=\"12\"/>",
             escape(&row.label),
             escape(&row.place),

@@ -82,7 +82,7 @@ pub(super) fn charts(
             }
             Panel::Rate => {
                 let rate = |point: &super::read::Point, end: i64| Some(point.count / ((end - point.start).max(1) as f64 / 1e6));
-                (String::new(), "/s", vec![line(series, "events", rate)], "events per second".to_owned())
+                ("count".to_owned(), "/s", vec![line(series, "events", rate)], "events per second".to_owned())
             }
             Panel::Value(name) => (name.clone(), unit(name), vec![line(series, name, named(name))], format!("{name} per window")),
         };

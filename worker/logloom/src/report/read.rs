@@ -63,6 +63,9 @@ impl Signal {
     /// True when it is about this metric: a finding's own, or one that the alert's condition reads.
     pub fn speaks_of(&self, metric: &str) -> bool {
         match self.is_alert {
+            _ if metric.is_empty() => false,
+            // Every alert carries the number of events; it is about it only when its condition reads it.
+            true if metric == "count" => self.numbers.iter().any(|(name, _)| name.ends_with(".count")),
             true => self.numbers.iter().any(|(name, _)| name.split(['(', ')', '.']).any(|part| part == metric)),
             false => self.metric == metric,
         }
