@@ -26,7 +26,8 @@ use findings::Findings;
 use logloom_crds::finding::Finding;
 use logloom_crds::pipeline::TenantPipelineSpec;
 use logloom_crds::tenant::TenantSpec;
-use program::{LOGIC_VERSION, Limits, Program};
+use crate::window::plan::is_of_panes;
+use program::{Augment, Join, LOGIC_VERSION, Limits, Program, Source, Window};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -84,17 +85,20 @@ fn build(input: &Input<'_>, findings: &mut Findings) -> Option<Program> {
     let aggregates = rules::aggregates(spec, &names, &detectors, findings);
     let alerts = rules::alerts(spec, &names, &detectors, findings);
     check_quota(input, findings);
+    let sources = sources?;
+    let panes_in_ingest = panes_in_ingest(&sources, join.as_ref(), &windows, &augment);
     Some(Program {
         tenant: input.tenant.to_owned(),
         pipeline: input.name.to_owned(),
         generation: generation(input),
-        sources: sources?,
+        sources,
         join,
         dimensions: scopes.dimensions,
         levels: scopes.levels,
         metrics: metrics.metrics,
         windows,
         pane,
+        panes_in_ingest,
         augment,
         regimes: detectors.regimes,
         baselines: detectors.baselines,
@@ -103,6 +107,13 @@ fn build(input: &Input<'_>, findings: &mut Findings) -> Option<Program> {
         alerts,
         limits: Limits { live_scopes: spec.limits.live_scopes, templates: MAX_TEMPLATES },
     })
+}
+
+/// See [`Program::panes_in_ingest`].
+fn panes_in_ingest(sources: &[Source], join: Option<&Join>, windows: &[Window], augment: &[Augment]) -> bool {
+    let of_panes = !windows.is_empty() && windows.iter().all(|window| is_of_panes(window.kind));
+    let line_by_line = |source: &Source| source.dedupe.is_none() && source.parse.multiline().is_none();
+    of_panes && join.is_none() && augment.is_empty() && sources.iter().all(line_by_line)
 }
 
 /// Templates of one source partition when the manifest does not say.

@@ -41,6 +41,20 @@ pub struct Program {
     /// Width of the panes that time windows are made of (greatest common divisor of sizes and
     /// slides); zero when there is no tumbling or sliding window.
     pub pane: Span,
+    /// Ingest folds the panes itself, and its panes link needs no `joins` hop (rule R25).
+    ///
+    /// So it is for a pipeline with windows that are all made of panes and in which nothing has to be brought together
+    /// first. What needs the hop, because it wants one log per key or all upstreams in one order:
+    ///
+    /// - a join;
+    /// - a session or count window: its events are put in order over all sources;
+    /// - content dedupe: a repeat may come from another partition;
+    /// - multi-line events: they are assembled behind the joins link (R6), so in ingest there is never an open
+    ///   assembly to hold time for;
+    /// - augmentation: an event takes along what windows of all sources closed with.
+    ///
+    /// Live scopes are then bounded per source partition, and a row is late by its own source's watermark.
+    pub panes_in_ingest: bool,
     /// Closed window values that events take along.
     pub augment: Vec<Augment>,
     /// Regime shift detectors.

@@ -53,6 +53,8 @@ impl fmt::Display for Minute {
 pub enum ReasonKind {
     /// There was a line, and it ends here. Counts as `dropped`.
     Dropped,
+    /// There was a line, it went on, and no record says so: it was folded where it was. Counts as `passed`.
+    Passed,
     /// The offset is covered, and there was no line or none that could be had. Never counts as `in`.
     Covered,
 }
@@ -129,6 +131,8 @@ reasons! {
     19 TooOld "too_old" Dropped,
     /// A piece of a line that a container runtime cut: its text is in the line that completes it.
     20 Joined "joined" Dropped,
+    /// Counted in the panes of ingest, and nobody reads it as an event (R25).
+    32 Observed "observed" Passed,
     /// No record at this offset (control record, compaction).
     64 Gap "gap" Covered,
     /// Before the origin of the task (R15).

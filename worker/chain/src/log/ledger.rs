@@ -245,11 +245,20 @@ impl Tally {
     /// A fate came with a frame: `id_of` gives the id of the line at an offset.
     pub fn fate(&mut self, upstream: Upstream, run: &super::FateRun, id_of: impl Fn(Offset) -> Id) {
         let (mut start, end) = (run.offset.0, run.end().0);
-        if run.reason.kind() == ReasonKind::Dropped {
-            for offset in (start..end).map(Offset) {
-                self.dropped(upstream, offset, run.minute, id_of(offset), run.reason);
+        match run.reason.kind() {
+            ReasonKind::Dropped => {
+                for offset in (start..end).map(Offset) {
+                    self.dropped(upstream, offset, run.minute, id_of(offset), run.reason);
+                }
+                return;
             }
-            return;
+            ReasonKind::Passed => {
+                for offset in (start..end).map(Offset) {
+                    self.passed(upstream, offset, run.minute, id_of(offset));
+                }
+                return;
+            }
+            ReasonKind::Covered => {}
         }
         while start < end {
             let tile_end = (start / TILE + 1).saturating_mul(TILE).min(end);

@@ -36,7 +36,7 @@ const FATE_BLOCK: u64 = 64;
 pub struct LinkSpec {
     /// The link's name in the generation plan.
     pub name: &'static str,
-    /// How many partitions, at least 1.
+    /// How many partitions. None: this shape of the pipeline has no such link, and nothing may be emitted on it.
     pub partitions: u16,
     /// True for the one link whose receivers count the fates of this task.
     pub fates: bool,
@@ -252,7 +252,7 @@ impl Outputs {
         position
     }
 
-    /// The line at the step's offset brings no record: it ends here, for this reason (R20). The outlet is a function
+    /// The line at the step's offset brings no record: what became of it here (R20). The outlet is a function
     /// of the offset, so that the fate is counted once whoever sends it.
     #[inline]
     pub fn fate(&mut self, reason: Reason, minute: Minute) {
@@ -274,7 +274,7 @@ impl Outputs {
             return;
         }
         let chosen = match run.reason.kind() {
-            ReasonKind::Dropped => (run.offset.0 / FATE_BLOCK) % outlets,
+            ReasonKind::Dropped | ReasonKind::Passed => (run.offset.0 / FATE_BLOCK) % outlets,
             ReasonKind::Covered => 0,
         };
         let index = usize::from(self.fate_outlets.start) + chosen as usize;
@@ -289,7 +289,7 @@ impl Outputs {
     }
 
     /// A claim with the values that it relies on, on this outlet: all open panes that it passes, as of exactly the
-    /// current position (R25.3). It goes with the next frame, if that frame ends here; else it is forgotten.
+    /// current position (R25.3). It goes with the frame that ends here, if one does; else it is forgotten.
     pub fn claim_with(&mut self, outlet: OutletIndex, time: EventTime, provisionals: OwnedProvisionals) {
         let claim = OwnedClaim { time, provisionals: Some(provisionals) };
         self.outlets[usize::from(outlet.0)].reliant = Some((self.position, claim));
@@ -301,11 +301,18 @@ impl Outputs {
         if outlet.count > 0 || !outlet.fates.is_empty() {
             return Due::Records;
         }
-        let claim = self.claim_for(outlet).is_some_and(|claim| claim.time > outlet.sent_claim);
+        let claim = self.claim_time(outlet).is_some_and(|time| time > outlet.sent_claim);
         if claim || self.mark > outlet.sent_mark || Position::at(self.position) > outlet.sent {
             return Due::Mark;
         }
         Due::Nothing
+    }
+
+    fn claim_time(&self, outlet: &Outlet) -> Option<EventTime> {
+        match outlet.relies {
+            true => outlet.reliant.as_ref().filter(|(as_of, _)| *as_of == self.position).map(|(_, claim)| claim.time),
+            false => self.claim.filter(|claim| claim.end <= self.position).map(|claim| claim.time),
+        }
     }
 
     /// The claim that a frame of this outlet may carry, if it ends at the current position.
@@ -338,11 +345,13 @@ impl Outputs {
         let claim = self.claim_for(&self.outlets[usize::from(outlet.0)]);
         let (mark, rules) = (self.mark, self.rules);
         let outlet = &mut self.outlets[usize::from(outlet.0)];
-        outlet.reliant = None;
         let claim_bytes = claim.as_ref().map_or(0, OwnedClaim::encoded_bound);
         let part = outlet.part(max_bytes.saturating_sub(MAX_HEADER_BYTES + claim_bytes), here);
         let whole = part.to == here;
         let mark = if whole || !rules.has(Rule::MarksBeforeStep) { mark } else { outlet.sent_mark };
+        if whole {
+            outlet.reliant = None;
+        }
         let claim = claim.filter(|_| whole);
         let to = if whole || rules.has(Rule::SubPositions) {
             part.to

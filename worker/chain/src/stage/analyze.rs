@@ -14,6 +14,9 @@
 //! with a higher revision; in a correction comparisons (`previous`, `usual`, `baseline`, `regime`) have no value, for they
 //! belonged to the close. Alerts are never taken back.
 //!
+//! Where ingest folds the panes (R25), the panes of idle upstreams come as provisionals with a claim. A close takes what
+//! stands as it takes what has come; what comes for good later and says the same corrects nothing.
+//!
 //! A scope without events is evaluated with a count of zero for ten closes, where a rule may want to know; then it is
 //! forgotten. When the input has ended for good, windows that reach beyond its last pane go out, but nothing is judged by
 //! them: they were cut short by the end, not by a fault.
@@ -40,6 +43,7 @@ use crate::compile::shape::WindowIndex;
 use crate::stage::definition::Definition;
 use crate::stage::insight::save_finding;
 use crate::time::{EventTime, Span};
+use crate::log::{Position, Rules, Upstream};
 use crate::window::records::{Panes, Record, Samples};
 use crate::window::samples::{SampleClose, SampleWindows};
 use crate::window::scope::{ScopeId, ScopeTable, Tag, key_hash};
@@ -126,8 +130,8 @@ pub struct Analyze {
 
 impl Analyze {
     /// A task before its first record.
-    pub fn new(plan: Arc<AnalyzePlan>) -> Self {
-        Self { state: State::new(&plan), plan }
+    pub fn new(plan: Arc<AnalyzePlan>, rules: Rules) -> Self {
+        Self { state: State::new(&plan, rules), plan }
     }
 
     /// The plan.
@@ -144,8 +148,28 @@ impl Analyze {
     ///
     /// # Errors
     /// [`WireError`] when it is none of this logic version; what of it could be read has been taken, and it is counted.
-    pub fn take(&mut self, record: &[u8]) -> Result<(), WireError> {
-        let taken = self.state.take(&self.plan, record);
+    pub fn take(&mut self, upstream: Upstream, record: &[u8]) -> Result<(), WireError> {
+        let taken = self.state.take(&self.plan, upstream, record);
+        self.state.corrupt += u64::from(taken.is_err());
+        taken
+    }
+
+    /// A claim of an upstream was accepted at its position `as_of`: the provisionals follow.
+    pub fn claim(&mut self, upstream: Upstream, as_of: Position, time: EventTime) {
+        self.state.slices.claim(upstream, as_of, time);
+    }
+
+    /// Time of the last accepted claim of an upstream, if it stood at exactly `as_of`.
+    pub fn claimed(&self, upstream: Upstream, as_of: Position) -> Option<EventTime> {
+        self.state.slices.standing().claimed(upstream, as_of)
+    }
+
+    /// Takes a provisional: a record of panes as of a position of its upstream.
+    ///
+    /// # Errors
+    /// As [`Analyze::take`].
+    pub fn provisional(&mut self, upstream: Upstream, as_of: Position, record: &[u8]) -> Result<(), WireError> {
+        let taken = self.state.provisional(&self.plan, upstream, as_of, record);
         self.state.corrupt += u64::from(taken.is_err());
         taken
     }
@@ -194,12 +218,12 @@ impl Analyze {
 }
 
 impl State {
-    fn new(plan: &AnalyzePlan) -> Self {
+    fn new(plan: &AnalyzePlan, rules: Rules) -> Self {
         Self {
             now: EventTime::MIN,
             scopes: ScopeTable::new(),
             live: Vec::new(),
-            slices: Slices::new(plan.classes.clone()),
+            slices: Slices::new(plan.classes.clone(), rules),
             samples: SampleWindows::new(&plan.definition.windows, plan.definition.live_scopes),
             works: plan.works.iter().map(|_| WorkState::default()).collect(),
             regimes: plan.regimes.iter().map(|_| Store::new()).collect(),
@@ -214,9 +238,9 @@ impl State {
         }
     }
 
-    fn take(&mut self, plan: &AnalyzePlan, record: &[u8]) -> Result<(), WireError> {
+    fn take(&mut self, plan: &AnalyzePlan, upstream: Upstream, record: &[u8]) -> Result<(), WireError> {
         match Record::read(record)? {
-            Record::Panes(panes) => self.panes(plan, panes),
+            Record::Panes(panes) => self.panes(plan, upstream, None, panes),
             Record::Samples(samples) => self.samples(plan, samples),
             Record::Template(template) => {
                 let definition = &plan.definition;
@@ -231,13 +255,24 @@ impl State {
         }
     }
 
-    fn panes(&mut self, plan: &AnalyzePlan, panes: Panes<'_>) -> Result<(), WireError> {
+    fn provisional(&mut self, plan: &AnalyzePlan, upstream: Upstream, as_of: Position, record: &[u8]) -> Result<(), WireError> {
+        match Record::read(record)? {
+            Record::Panes(panes) => self.panes(plan, upstream, Some(as_of), panes),
+            _ => Err(WireError::Invalid { at: 0, what: "provisional", found: record.first().copied().map_or(0, u64::from) }),
+        }
+    }
+
+    /// Takes finals, or provisionals as of a position.
+    fn panes(&mut self, plan: &AnalyzePlan, upstream: Upstream, as_of: Option<Position>, panes: Panes<'_>) -> Result<(), WireError> {
         let start = panes.start;
         let end = start + plan.definition.pane;
         panes.for_each(|key, bytes| {
             let scope = self.scope(plan, key, end)?;
-            let pane = TakenPane { start, end, level: level_of(key), scope, bytes };
-            self.slices.take(&plan.layout, pane, self.now, &mut self.dirty)
+            let pane = TakenPane { upstream, start, end, level: level_of(key), scope, bytes };
+            match as_of {
+                None => self.slices.take(&plan.layout, pane, self.now, &mut self.dirty),
+                Some(as_of) => self.slices.stand(&plan.layout, pane, as_of, self.now, &mut self.dirty),
+            }
         })
     }
 
@@ -308,6 +343,7 @@ impl State {
             self.close_windows(plan, now, sink);
             self.silent_samples(plan, now, sink);
             self.slices.forget(now);
+            self.slices.closed(now);
             let lateness = |window: &WindowIndex| plan.definition.window(*window).map_or(Span::ZERO, |window| window.lateness);
             self.retained.retain(|(end, window), _| *end + lateness(window) > now);
             self.now = now;
@@ -361,7 +397,8 @@ impl State {
         let horizon = now.minus(keep);
         let alive: std::collections::BTreeSet<ScopeId> = self.alerts.keys().map(|(_, scope)| *scope).collect();
         let old = |scope: &ScopeId| {
-            self.live[scope.index()].last < horizon && self.samples.is_idle(*scope) && !alive.contains(scope)
+            let idle = self.live[scope.index()].last < horizon && self.samples.is_idle(*scope) && !alive.contains(scope);
+            idle && !self.slices.standing().has(*scope)
         };
         let old: Vec<ScopeId> = self.scopes.current_order().into_iter().map(ScopeId).filter(old).collect();
         for scope in old {

@@ -7,6 +7,8 @@
 //!  fates ─► ledger link                        closed values ◄─────────────── feedback from analyze
 //! ```
 //!
+//! Where ingest folds the panes (R25), all that is left to do here is the ledger and, if somebody reads them, the events.
+//!
 //! Rows are observed when they are folded; rows of inner, left and outer joins when they are joined. Panes leave only
 //! inside a step, when task time passes their end (R7). The state is a function of the log below its position.
 
@@ -26,7 +28,7 @@ use crate::stage::ingest::key_bytes;
 use crate::stage::joins::{JoinsRecord, RowRecord};
 use crate::stage::plan::{Plan, correlate_link};
 use crate::time::EventTime;
-use crate::window::records::NewTemplate;
+use crate::window::records::{NewTemplate, Scalar};
 use crate::window::{PanePlan, PaneTable, Placed};
 use crate::wire::{Reader, WireError, Writer};
 use assembly::Assemblies;
@@ -221,6 +223,9 @@ impl Fold for Body {
     fn time(&mut self, now: EventTime, out: &mut Outputs) {
         self.now = now;
         self.with_join(out, |join, definition, emit| join.advance(definition, now, emit));
+        if self.plan.panes_in_ingest {
+            return;
+        }
         let settled = self.settled();
         self.panes.flush(settled, &mut |partition: u32, _time: EventTime, record: &[u8]| {
             out.emit(out.outlet(correlate_link::PANES, partition as u16), record);
@@ -263,6 +268,9 @@ impl Body {
 
     /// A whole event: one line, or an assembled one.
     fn event(&mut self, row: FullRow<'_>, out: &mut Outputs) {
+        if self.plan.panes_in_ingest {
+            return self.counted(row, out);
+        }
         let program = Arc::clone(&self.program);
         let member = row.member;
         let source = &program.sources[usize::from(member.source)];
@@ -296,6 +304,15 @@ impl Body {
         self.join_row(join, place as u8, key, completes, &row, out);
     }
 
+    /// A row that ingest has counted in its panes: it is an event, and nothing more.
+    fn counted(&mut self, row: FullRow<'_>, out: &mut Outputs) {
+        let member = row.member;
+        self.ledger.passed(row.upstream, row.offset, member.time, member.id);
+        if self.plan.events {
+            self.send_event(member, Vec::new(), out);
+        }
+    }
+
     fn new_template(&mut self, row: &FullRow<'_>, out: &mut Outputs) {
         let (Some(text), Some(template)) = (row.new_template, row.member.template) else { return };
         let text = String::from_utf8_lossy(text);
@@ -323,6 +340,10 @@ impl Body {
         let program = Arc::clone(&self.program);
         let observe = &program.sources[usize::from(member.source)].observe;
         let augment = self.closed.of(&program, observe, cells);
+        self.send_event(member, augment, out);
+    }
+
+    fn send_event(&self, member: Member<'_>, augment: Vec<(u16, EventTime, Vec<Scalar>)>, out: &mut Outputs) {
         let event = EventRecord { id: member.id, time: member.time, kind: EventKind::Single, key: None, members: vec![member], augment };
         out.emit_with(out.outlet(correlate_link::EVENTS, 0), |out| event.write(out));
     }

@@ -40,6 +40,9 @@ use thiserror::Error;
 /// Largest frame.
 const FRAME_BYTES: usize = 256 * 1024;
 
+/// Most bytes of provisionals that go with one claim (R25): frames in memory know no broker's bound.
+const CLAIM_BYTES: usize = 64 * 1024 * 1024;
+
 /// What can go wrong while frames are carried. Neither happens with the machine's own frames.
 #[derive(Debug, Error)]
 pub enum MachineError {
@@ -95,10 +98,10 @@ impl Machine {
         let rules = Rules::ALL;
         let plan = Arc::new(plan);
         let panes = Arc::new(PanePlan::of(&program, u32::from(plan.panes)));
-        let inlet = |(number, partition)| {
+        let inlet = |number: usize| {
             let upstream = Upstream(number as u32);
             Inlet {
-                task: IngestTask::new(Arc::clone(&program), upstream, partition),
+                task: IngestTask::new(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), upstream, rules),
                 out: Outputs::resume(upstream, &plan.ingest_links(), Offset::ZERO, EventTime::MIN, rules),
                 next: Offset::ZERO,
                 waiting: 0,
@@ -109,7 +112,7 @@ impl Machine {
         let analyze = |number| AnalyzeTask::new(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), number, rules);
         let alert = AlertTask::new(Arc::clone(&program), Arc::clone(&plan), rules);
         Self {
-            inlets: plan.partitions.iter().enumerate().map(inlet).collect(),
+            inlets: (0..plan.partitions.len()).map(inlet).collect(),
             correlate: (0..plan.joins)
                 .map(|number| Slot::new(correlate(number), Upstream(u32::from(number)), &plan.correlate_links(), rules))
                 .collect(),
@@ -165,10 +168,12 @@ impl Machine {
         inlet.waiting += 1;
     }
 
-    /// Bytes that wait in a partition's batch for correlate.
+    /// Bytes that wait in a partition's batch, for correlate and analyze.
     pub fn waiting_bytes(&self, partition: usize) -> usize {
         let out = &self.inlets[partition].out;
-        (0..self.plan.joins).map(|number| out.pending_bytes(out.outlet(ingest_link::JOINS, number))).sum()
+        let of_link = |link, partitions| -> usize { (0..partitions).map(|number| out.pending_bytes(out.outlet(link, number))).sum() };
+        let panes = if self.plan.panes_in_ingest { self.plan.panes } else { 0 };
+        of_link(ingest_link::JOINS, self.plan.joins) + of_link(ingest_link::PANES, panes)
     }
 
     /// Ends a partition's batch: its frames go through the whole chain.
@@ -185,7 +190,10 @@ impl Machine {
     /// # Errors
     /// As [`Machine::flush`].
     pub fn claim<E: From<MachineError>>(&mut self, partition: usize, claim: LogEndClaim, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
-        self.inlets[partition].out.claim(claim);
+        // What waits goes first, so that the whole frame is the claim's.
+        self.flush(partition, sink)?;
+        let inlet = &mut self.inlets[partition];
+        inlet.task.claim(claim, CLAIM_BYTES, &mut inlet.out);
         self.flush(partition, sink)
     }
 
@@ -236,11 +244,14 @@ impl Machine {
     fn cut_inlet(&mut self, partition: usize) {
         let inlet = &mut self.inlets[partition];
         inlet.waiting = 0;
+        inlet.task.rest();
         let joins = self.plan.joins;
         slot::cut_all(&mut inlet.out, |link, number| match link {
             ingest_link::JOINS => Target::Correlate(number % joins),
             ingest_link::DEAD_LETTER => Target::Lane(Stream::DeadLetter),
             ingest_link::TEMPLATES => Target::Lane(Stream::Templates),
+            ingest_link::PANES => Target::Analyze(number),
+            ingest_link::LATE => Target::Lane(Stream::Late),
             _ => Target::Lane(Stream::IngestLedger),
         }, &mut self.queue);
     }
@@ -291,11 +302,11 @@ impl Machine {
         let plan = Arc::new(plan);
         let panes = Arc::new(PanePlan::of(&program, u32::from(plan.panes)));
         let mut inlets = Vec::with_capacity(plan.partitions.len());
-        for (number, partition) in plan.partitions.iter().enumerate() {
+        for number in 0..plan.partitions.len() {
             let upstream = Upstream(number as u32);
             let next = Offset(input.varint()?);
             let closed = input.bool()?;
-            let task = IngestTask::load(Arc::clone(&program), upstream, partition, input)?;
+            let task = IngestTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), upstream, rules, input)?;
             let mark = if closed { EventTime::MAX } else { task.mark() };
             let out = Outputs::resume(upstream, &plan.ingest_links(), next, mark, rules);
             inlets.push(Inlet { task, out, next, waiting: 0, closed });
@@ -349,3 +360,6 @@ fn alert_target(link: usize, _number: u16) -> Target {
         _ => Target::Lane(Stream::Findings),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,15 @@
 //!                                                   └─ ledger (1)       alert feeds aggregates, alerts, findings (1 each)
 //! ```
 //!
+//! Where ingest folds the panes (R25), they come on a link of its own, and correlate only makes events:
+//!
+//! ```text
+//!  source partition u ─► ingest u ──panes (Q)──────────────────────────────────────► analyze q ──insights (1)──► alert
+//!                          ├─ late (1)
+//!                          └─ joins (J) ─► correlate j ─► events (1), ledger (1)
+//! ```
+//!
+//! A link that a shape does not have has no partitions, so links keep their indices.
 //! Numbers in brackets are partitions. On the `joins` link a source partition's upstream number is its index in
 //! [`Plan::partitions`]; feedback comes from upstreams of their own, which do not count for time.
 
@@ -38,6 +47,8 @@ pub struct Plan {
     pub panes: u16,
     /// Whether anybody reads events. Without, correlate does not make them.
     pub events: bool,
+    /// Ingest folds the panes: what the program says ([`Program::panes_in_ingest`]), or false to have the hop all the same.
+    pub panes_in_ingest: bool,
 }
 
 /// Links that the alert stage feeds, by index.
@@ -53,7 +64,7 @@ pub mod alert_link {
 /// Whose lines a ledger entry counts. On the ledger link a record is this code and the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LedgerStage {
-    /// Lines of the source; out is what correlate received.
+    /// Lines of the source; out is what correlate received, or was told of as folded in ingest.
     Ingest,
     /// Lines that correlate received.
     Correlate,
@@ -99,11 +110,15 @@ pub mod ingest_link {
     pub const TEMPLATES: usize = 2;
     /// Ledger entries.
     pub const LEDGER: usize = 3;
+    /// Where ingest folds them: panes, and templates that are new.
+    pub const PANES: usize = 4;
+    /// Where ingest folds panes: rows behind every window's allowed lateness.
+    pub const LATE: usize = 5;
 }
 
 /// Links that correlate feeds, by index.
 pub mod correlate_link {
-    /// Partial windows and samples.
+    /// Partial windows and samples, unless ingest folds them.
     pub const PANES: usize = 0;
     /// Augmented events.
     pub const EVENTS: usize = 1;
@@ -128,15 +143,23 @@ fn link(name: &'static str, partitions: u16, fates: bool) -> LinkSpec {
 impl Plan {
     /// The links of an ingest task.
     pub fn ingest_links(&self) -> Vec<LinkSpec> {
-        vec![link("joins", self.joins, true), link("deadletter", 1, false), link("templates", 1, false), link("ledger", 1, false)]
+        let panes = LinkSpec { provisionals: true, ..link("panes", self.if_ingest(self.panes), false) };
+        vec![
+            link("joins", self.joins, true),
+            link("deadletter", 1, false),
+            link("templates", 1, false),
+            link("ledger", 1, false),
+            panes,
+            link("late", self.if_ingest(1), false),
+        ]
     }
 
     /// The links of a correlate task.
     pub fn correlate_links(&self) -> Vec<LinkSpec> {
         vec![
-            link("panes", self.panes, true),
+            link("panes", self.panes - self.if_ingest(self.panes), true),
             link("events", 1, false),
-            link("late", 1, false),
+            link("late", 1 - self.if_ingest(1), false),
             link("ledger", 1, false),
         ]
     }
@@ -151,6 +174,16 @@ impl Plan {
         vec![link("aggregates", 1, true), link("alerts", 1, false), link("findings", 1, false)]
     }
 
+    /// So many partitions where ingest folds the panes, none where correlate does.
+    fn if_ingest(&self, partitions: u16) -> u16 {
+        if self.panes_in_ingest { partitions } else { 0 }
+    }
+
+    /// How many tasks send panes and late rows: ingest tasks, or correlate tasks.
+    pub fn pane_senders(&self) -> u32 {
+        if self.panes_in_ingest { self.partitions.len() as u32 } else { u32::from(self.joins) }
+    }
+
     /// Upstreams of a correlate task, and whether their marks count for time.
     pub fn joins_upstreams(&self, program: &Program) -> Vec<(Upstream, bool)> {
         let sources = (0..self.partitions.len() as u32).map(|number| (Upstream(number), true));
@@ -160,7 +193,7 @@ impl Plan {
 
     /// Upstreams of an analyze task.
     pub fn panes_upstreams(&self) -> Vec<(Upstream, bool)> {
-        (0..u32::from(self.joins)).map(|number| (Upstream(number), true)).collect()
+        (0..self.pane_senders()).map(|number| (Upstream(number), true)).collect()
     }
 
     /// Upstreams of the alert task.

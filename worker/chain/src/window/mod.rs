@@ -1,6 +1,6 @@
 //! window: panes in correlate, windows in analyze.
 //!
-//! Correlate keeps partial windows, *panes*, per scope, and sends those instead of events; analyze puts
+//! Correlate (or ingest, where there is nothing to bring together first) keeps partial windows, *panes*, per scope, and sends those instead of events; analyze puts
 //! panes together to windows and closes them when event time has passed their end.
 //!
 //! ```text
@@ -17,6 +17,8 @@
 //! | [`plan`] | what of a program the panes need |
 //! | [`pane`] | the open panes of a correlate task |
 //! | `intake` | how rows come into them |
+//! | `provisional` | the pane table in ingest: what a claim relies on (R25) |
+//! | [`standing`] | those, as analyze keeps them until the final comes |
 //! | `observe` | from a typed row to dimensions and measures |
 //! | [`records`] | what travels on the panes link |
 //!
@@ -31,17 +33,20 @@ mod observe;
 pub mod pane;
 mod pane_state;
 pub mod plan;
+mod provisional;
 pub mod records;
 pub mod samples;
 pub mod scope;
 mod session;
 pub mod spans;
+pub mod standing;
 pub mod store;
 pub mod value;
 
 pub use observe::row_key;
 pub use pane::{Observed, PaneCounts, PaneTable, Placed};
 pub use plan::{PanePlan, PaneSettings};
+pub use provisional::Provisionals;
 pub use records::PaneSink;
 
 #[cfg(test)]

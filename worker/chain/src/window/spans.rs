@@ -7,14 +7,18 @@
 //!  time ─► build slices of the other classes ─► close windows: merge the slices that cover them ─► forget
 //! ```
 //!
+//! Beside the slices stand provisional panes ([`super::standing`]), which are read with them and never merged into them.
+//!
 //! A pane that comes after its slices were built changes them, and makes the closed windows that it lies in, and
 //! that still take corrections, dirty.
 
 use super::classes::{Classes, TimeWindow};
 use super::scope::{ScopeId, ScopeTable, Tag};
+use super::standing::{Beside, Provisional, Standing};
 use super::store::Store;
 use super::value::{Layout, Value};
 use crate::compile::shape::{LevelIndex, WindowIndex};
+use crate::log::{Position, Rules, Upstream};
 use crate::time::{EventTime, Span};
 use crate::wire::{Reader, WireError, Writer};
 use std::collections::BTreeMap;
@@ -33,6 +37,8 @@ pub struct Dirty {
 /// A pane as it came over the link.
 #[derive(Debug, Clone, Copy)]
 pub struct TakenPane<'a> {
+    /// Who sent it.
+    pub upstream: Upstream,
     /// Where it begins.
     pub start: EventTime,
     /// Where it ends.
@@ -50,6 +56,8 @@ pub struct TakenPane<'a> {
 pub struct Slices {
     classes: Classes,
     stores: Vec<BTreeMap<EventTime, Store>>,
+    /// What claims rely on, beside the slices.
+    standing: Standing,
     /// Behind the last pane that had data.
     horizon: EventTime,
     /// Panes that came too late, per time window.
@@ -90,10 +98,11 @@ impl Cover<'_> {
 
 impl Slices {
     /// No slices yet.
-    pub fn new(classes: Classes) -> Self {
+    pub fn new(classes: Classes, rules: Rules) -> Self {
         let too_late = vec![0; classes.windows.len()];
         let stores = classes.classes.iter().map(|_| BTreeMap::new()).collect();
-        Self { classes, stores, horizon: EventTime::MIN, too_late, scratch: Value::default(), writer: Writer::new() }
+        let standing = Standing::new(rules);
+        Self { classes, stores, standing, horizon: EventTime::MIN, too_late, scratch: Value::default(), writer: Writer::new() }
     }
 
     /// The time windows.
@@ -111,14 +120,16 @@ impl Slices {
         &self.too_late
     }
 
-    /// Takes a pane; `now` is the time up to which windows are closed. Closed windows that it changes go to `dirty`.
+    /// Takes a pane; `now` is the time up to which windows are closed. Closed windows that it changes go to `dirty`: none,
+    /// if they have used a provisional that said the same.
     ///
     /// Its bytes are looked at when it is merged: they come from a frame with a checksum, of the same logic version.
     ///
     /// # Errors
     /// [`WireError`] when the bytes prove not to be a value of this layout.
     pub fn take(&mut self, layout: &Layout, pane: TakenPane<'_>, now: EventTime, dirty: &mut Vec<Dirty>) -> Result<(), WireError> {
-        let TakenPane { start, end, level, scope, bytes } = pane;
+        let TakenPane { upstream, start, end, level, scope, bytes } = pane;
+        let beside = self.standing.end(upstream, start, scope, bytes);
         self.horizon = self.horizon.max(end);
         for index in 0..self.classes.classes.len() {
             let class = &self.classes.classes[index];
@@ -129,10 +140,45 @@ impl Slices {
             }
             self.merge_into(layout, index, slot, scope, bytes)?;
         }
-        if end <= now {
+        if end <= now && beside == Beside::Other {
             self.mark_dirty(pane, now, dirty);
         }
         Ok(())
+    }
+
+    /// A claim was accepted ([`Standing::claim`]).
+    pub fn claim(&mut self, upstream: Upstream, as_of: Position, time: EventTime) {
+        self.standing.claim(upstream, as_of, time);
+    }
+
+    /// Takes a provisional pane as of a position, as [`Slices::take`] takes a final.
+    ///
+    /// # Errors
+    /// As [`Standing::stand`].
+    pub fn stand(
+        &mut self,
+        layout: &Layout,
+        pane: TakenPane<'_>,
+        as_of: Position,
+        now: EventTime,
+        dirty: &mut Vec<Dirty>,
+    ) -> Result<(), WireError> {
+        let TakenPane { upstream, start, end, scope, bytes, .. } = pane;
+        let provisional = Provisional { upstream, pane: (start, end), scope, as_of, bytes };
+        if self.standing.stand(layout, provisional)? == Beside::Other && end <= now {
+            self.mark_dirty(pane, now, dirty);
+        }
+        Ok(())
+    }
+
+    /// What stands.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Windows up to `now` are closed.
+    pub fn closed(&mut self, now: EventTime) {
+        self.standing.closed(now);
     }
 
     /// Adds a value to a slice.
@@ -226,17 +272,18 @@ impl Slices {
         let narrow = *window.classes.last()?;
         let width = self.classes.classes[narrow].width;
         let first_useful = if after == EventTime::MIN { after } else { after.minus(window.size) + Span(1) };
-        let (start, _) = self.stores[narrow].range(first_useful..).next()?;
-        let first_end = *start + width;
+        let slice = self.stores[narrow].range(first_useful..).next().map(|(start, _)| *start);
+        let standing = self.standing.first_slot(first_useful, width);
+        let first_end = [slice, standing].into_iter().flatten().min()? + width;
         let end = if after == EventTime::MIN { first_end } else { first_end.max(next_multiple(after, window)) };
         (end > after).then_some(end)
     }
 
-    /// The slices that cover the window that ends at `end`, as few as possible.
+    /// The slices that cover the window that ends at `end`, as few as possible, and what stands for panes in it.
     pub fn cover(&self, window: usize, end: EventTime) -> Cover<'_> {
         let window = &self.classes.windows[window];
         let mut at = end.minus(window.size);
-        let mut stores = Vec::new();
+        let mut stores: Vec<&Store> = self.standing.stores(at, end).collect();
         while at < end {
             let fits = |class: &&usize| {
                 let width = self.classes.classes[**class].width;
@@ -266,6 +313,7 @@ impl Slices {
         for store in self.stores.iter_mut().flat_map(BTreeMap::values_mut) {
             store.remove(scope);
         }
+        self.standing.remove(scope);
     }
 
     /// Appends the slices, scopes by their place in `order`.
@@ -280,14 +328,21 @@ impl Slices {
                 store.save(order, out);
             }
         }
+        self.standing.save(order, out);
     }
 
     /// Reads what [`Slices::save`] wrote for the same classes; `scopes` are numbered by their place.
     ///
     /// # Errors
     /// [`WireError`] when the bytes are not such slices.
-    pub fn load(classes: Classes, layout: &Layout, scopes: &ScopeTable, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut slices = Self::new(classes);
+    pub fn load(
+        classes: Classes,
+        layout: &Layout,
+        scopes: &ScopeTable,
+        rules: Rules,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, WireError> {
+        let mut slices = Self::new(classes, rules);
         slices.horizon = EventTime(input.signed()?);
         for count in &mut slices.too_late {
             *count = input.varint()?;
@@ -296,21 +351,17 @@ impl Slices {
         for stores in &mut slices.stores {
             for _ in 0..input.count()? {
                 let start = EventTime(input.signed()?);
-                let store = Store::load(input, scopes.slots(), |bytes| {
-                    value.clear(layout);
-                    let mut input = Reader::new(bytes);
-                    value.merge_bytes(&mut input)?;
-                    input.finish()
-                })?;
+                let store = Store::load(input, scopes.slots(), |bytes| value.check(layout, bytes))?;
                 stores.insert(start, store);
             }
         }
+        slices.standing = Standing::load(layout, scopes, rules, input)?;
         Ok(slices)
     }
 
     /// Bytes of memory, for reports.
     pub fn memory(&self) -> usize {
-        self.stores.iter().flat_map(BTreeMap::values).map(Store::memory).sum()
+        self.stores.iter().flat_map(BTreeMap::values).map(Store::memory).sum::<usize>() + self.standing.memory()
     }
 
     /// Number of slices, for reports.

@@ -321,6 +321,17 @@ impl Value {
         }
     }
 
+    /// Whether bytes are exactly a value of this layout. Its own content is lost.
+    ///
+    /// # Errors
+    /// [`WireError`] when they are not.
+    pub fn check(&mut self, layout: &Layout, bytes: &[u8]) -> Result<(), WireError> {
+        self.clear(layout);
+        let mut input = Reader::new(bytes);
+        self.merge_bytes(&mut input)?;
+        input.finish()
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.count = self.count.saturating_add(other.count);

@@ -133,7 +133,7 @@ pub fn plan(program: &Program, partitions: &[Partition]) -> Plan {
         let origin = Origin::new(&program.tenant, &partition.source, u128::from(place), partition.number);
         SourcePartition { source: SourceIndex(source), number: partition.number, origin }
     };
-    Plan { partitions: partitions.iter().map(partition).collect(), joins: 1, panes: 1, events: true }
+    Plan { partitions: partitions.iter().map(partition).collect(), joins: 1, panes: 1, events: true, panes_in_ingest: program.panes_in_ingest }
 }
 
 /// The name without its folders: ids do not change when a folder moves.

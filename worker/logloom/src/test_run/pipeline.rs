@@ -132,7 +132,7 @@ fn plan(program: &Program) -> Plan {
         number: 0,
         origin: Origin::new(&program.tenant, &source.name, 0, 0),
     };
-    Plan { partitions: (0u16..).zip(&program.sources).map(partition).collect(), joins: 1, panes: 1, events: true }
+    Plan { partitions: (0u16..).zip(&program.sources).map(partition).collect(), joins: 1, panes: 1, events: true, panes_in_ingest: program.panes_in_ingest }
 }
 
 struct Collector {

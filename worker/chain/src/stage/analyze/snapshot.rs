@@ -10,6 +10,7 @@ use super::siblings::{load_episodes, save_episodes};
 use super::{Analyze, AnalyzePlan, Retained, State, regimes};
 use crate::alert::AlertState;
 use crate::compile::shape::{LevelIndex, WindowIndex};
+use crate::log::Rules;
 use crate::time::EventTime;
 use crate::window::records::Keys;
 use crate::window::scope::{ScopeId, Tag, key_hash, values};
@@ -90,13 +91,13 @@ impl Analyze {
     ///
     /// # Errors
     /// [`WireError`] when the bytes are not such a state.
-    pub fn load(plan: Arc<AnalyzePlan>, input: &mut Reader<'_>) -> Result<Self, WireError> {
-        let mut state = State::new(&plan);
+    pub fn load(plan: Arc<AnalyzePlan>, rules: Rules, input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut state = State::new(&plan, rules);
         state.now = EventTime(input.signed()?);
         state.swept = EventTime(input.signed()?);
         state.corrupt = input.varint()?;
         let scopes = load_scopes(&plan, &mut state, input)?;
-        state.slices = Slices::load(plan.classes.clone(), &plan.layout, &state.scopes, input)?;
+        state.slices = Slices::load(plan.classes.clone(), &plan.layout, &state.scopes, rules, input)?;
         state.samples.load(&plan.layout, scopes, input)?;
         for (work, plan) in state.works.iter_mut().zip(&plan.works) {
             let mut next = 0u64;

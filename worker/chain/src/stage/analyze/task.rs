@@ -2,6 +2,7 @@
 
 use super::{Analyze, AnalyzePlan, AnalyzeSink};
 use crate::compile::program::Program;
+use crate::log::frame::Provisionals;
 use crate::log::{Fold, Frame, Offset, Outputs, Position, Received, Receiver, Rules, Stage, Upstream};
 use crate::stage::definition::Definition;
 use crate::stage::plan::{Plan, analyze_link};
@@ -49,7 +50,7 @@ impl AnalyzeTask {
     /// task's partition of the panes link.
     pub fn new(program: Arc<Program>, plan: Arc<Plan>, panes: Arc<PanePlan>, _number: u16, rules: Rules) -> Self {
         let receiver = Receiver::new(plan.panes_upstreams(), rules);
-        let analyze = Analyze::new(analyze_plan(&program, panes));
+        let analyze = Analyze::new(analyze_plan(&program, panes), rules);
         Self { receiver, body: Body { analyze, plan } }
     }
 
@@ -66,7 +67,7 @@ impl AnalyzeTask {
         input: &mut Reader<'_>,
     ) -> Result<Self, WireError> {
         let receiver = Receiver::load(input, rules)?;
-        let analyze = Analyze::load(analyze_plan(&program, panes), input)?;
+        let analyze = Analyze::load(analyze_plan(&program, panes), rules, input)?;
         Ok(Self { receiver, body: Body { analyze, plan } })
     }
 
@@ -101,9 +102,27 @@ impl Stage for AnalyzeTask {
 }
 
 impl Fold for Body {
-    fn record(&mut self, _upstream: Upstream, _at: Position, payload: &[u8], _out: &mut Outputs) {
+    fn record(&mut self, upstream: Upstream, _at: Position, payload: &[u8], _out: &mut Outputs) {
         // Frames have checksums, so this is a sender of another version: counted there, never folded.
-        let _ = self.analyze.take(payload);
+        let _ = self.analyze.take(upstream, payload);
+    }
+
+    fn provisionals(
+        &mut self,
+        upstream: Upstream,
+        as_of: Position,
+        claim: EventTime,
+        provisionals: Provisionals<'_>,
+        _out: &mut Outputs,
+    ) {
+        self.analyze.claim(upstream, as_of, claim);
+        for payload in provisionals.iter() {
+            let _ = self.analyze.provisional(upstream, as_of, payload);
+        }
+    }
+
+    fn claimed(&self, upstream: Upstream, as_of: Position) -> Option<EventTime> {
+        self.analyze.claimed(upstream, as_of)
     }
 
     fn time(&mut self, now: EventTime, out: &mut Outputs) {

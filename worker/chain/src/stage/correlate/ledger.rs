@@ -1,5 +1,8 @@
 //! What correlate counts: the receiving side of ingest, and its own stage (DESIGN 5).
 //!
+//! A line that ingest has folded into its panes comes either as a record, where somebody reads events, or as a fate
+//! (`observed`): the first is out there and in here, the second only out there.
+//!
 //! Lines that are inside (open assemblies, rows that wait for partners) are in and neither out nor dropped; they are
 //! what the balance calls held.
 

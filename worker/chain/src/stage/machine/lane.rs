@@ -89,7 +89,8 @@ impl Lane {
     pub(super) fn new(stream: Stream, plan: &Plan, rules: Rules) -> Self {
         let senders = match stream {
             Stream::Templates | Stream::DeadLetter | Stream::IngestLedger => plan.partitions.len() as u32,
-            Stream::Events | Stream::Late | Stream::CorrelateLedger => u32::from(plan.joins),
+            Stream::Late => plan.pane_senders(),
+            Stream::Events | Stream::CorrelateLedger => u32::from(plan.joins),
             Stream::Aggregates | Stream::Alerts | Stream::Findings => 1,
         };
         Self::with(stream, Receiver::new((0..senders).map(|number| (Upstream(number), true)), rules), rules)

@@ -7,7 +7,7 @@ use logloom_chain::aggregate::AggregateRecord;
 use logloom_chain::compile::program::{Program, SourceIndex};
 use logloom_chain::id::Origin;
 use logloom_chain::log::mark::SourceMark;
-use logloom_chain::log::{Position, RawLine, Upstream};
+use logloom_chain::log::{Position, RawLine, Rules, Upstream};
 use logloom_chain::parse::multiline::PartialLines;
 use logloom_chain::parse::program::{Outcome, Scratch};
 use logloom_chain::parse::timestamp::TimeHint;
@@ -158,7 +158,7 @@ impl Windows {
     pub fn new(program: Arc<Program>) -> Self {
         let plan = Arc::new(PanePlan::of(&program, 1));
         let rows = Rows { definition: Definition::of(&program), record: Writer::new(), line: Vec::new(), records: 0, failed: None };
-        let analyze = Analyze::new(Arc::new(AnalyzePlan::new(Arc::new(Definition::of(&program)), Arc::clone(&plan))));
+        let analyze = Analyze::new(Arc::new(AnalyzePlan::new(Arc::new(Definition::of(&program)), Arc::clone(&plan))), Rules::ALL);
         Self {
             scratch: Scratch::new(),
             partial: PartialLines::default(),
@@ -188,7 +188,7 @@ impl Job for Windows {
             if count % BATCH == 0 {
                 let mark = self.mark.mark();
                 let (analyze, failed) = (&mut self.analyze, &mut self.rows.failed);
-                self.panes.flush(mark, &mut |_, _, record: &[u8]| *failed = failed.take().or(analyze.take(record).err()));
+                self.panes.flush(mark, &mut |_, _, record: &[u8]| *failed = failed.take().or(analyze.take(Upstream(0), record).err()));
                 self.analyze.advance(mark, &mut self.rows);
                 self.rows.failed.take().map_or(Ok(()), Err)?;
             }
@@ -249,7 +249,7 @@ impl Chain {
             origin: Origin::new("bench", &program.sources[index].name, 0, 0),
         };
         let partitions = (0..program.sources.len()).map(partition).collect();
-        let plan = Plan { partitions, joins: 1, panes: 1, events };
+        let plan = Plan { partitions, joins: 1, panes: 1, events, panes_in_ingest: program.panes_in_ingest };
         let out = JsonOut { definition: Definition::of(&program), program: Arc::clone(&program), line: Vec::new(), records: 0 };
         let machine = Machine::new(program, plan);
         Self { machine, out, checkpoint_every, since: 0, saved: Writer::new(), checkpoint_bytes: 0 }
