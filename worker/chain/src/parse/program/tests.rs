@@ -241,7 +241,7 @@ fn bounds_of_time_are_against_the_time_of_receipt() {
     );
     let program = compile(manifest);
     let received = Some(EventTime(1_793_529_720_000_000));
-    let mut line = |ts: &str| {
+    let line = |ts: &str| {
         Source::new(&program).raw(
             RawLine::new(format!(r#"{{"ts":"{ts}"}}"#).as_bytes()),
             received,

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const PARTITIONS: usize = 3;
-/// Milliseconds; all times of the tests are.
+/// Milliseconds, as all times of the tests: when they begin, a multiple of every window.
+const BEGIN: i64 = 1_700_000_010_000;
+/// Allowed disorder.
 const DISORDER: i64 = 2_000;
 
 fn program(lateness: &str, change: impl FnOnce(&mut Value)) -> Program {
@@ -134,7 +136,7 @@ fn run(program: &Arc<Program>, plan: Plan, acts: &[Act]) -> (Records, Machine) {
 fn lawful() -> impl Strategy<Value = Vec<Act>> {
     let step = (0..PARTITIONS, prop_oneof![6 => 0i64..800, 1 => 5_000i64..40_000], 0..DISORDER, any::<u8>(), 1u16..1_000, 0u8..12);
     prop::collection::vec(step, 1..120).prop_map(|steps| {
-        let mut clocks = [1_000_000i64; PARTITIONS];
+        let mut clocks = [BEGIN; PARTITIONS];
         let mut acts = Vec::new();
         for (partition, gap, back, scope, ms, then) in steps {
             clocks[partition] += gap;
@@ -160,7 +162,7 @@ fn lawful() -> impl Strategy<Value = Vec<Act>> {
 
 /// Lines and claims at any time.
 fn lawless() -> impl Strategy<Value = Vec<Act>> {
-    let time = 1_000_000i64..1_060_000;
+    let time = BEGIN..BEGIN + 60_000;
     let step = (0..PARTITIONS, time.clone(), time, any::<u8>(), 1u16..1_000, 0u8..8);
     prop::collection::vec(step, 1..80).prop_map(|steps| {
         let mut acts = Vec::new();
@@ -181,7 +183,7 @@ fn the_compiler_says_where_panes_are_folded() {
     assert!(program("0s", |_| {}).panes_in_ingest);
     let with = |window: Value| program("0s", |pipeline| pipeline["windows"].as_array_mut().unwrap().push(window));
     assert!(!with(json!({ "name": "k", "count": { "size": 10, "slide": 5 } })).panes_in_ingest);
-    assert!(!with(json!({ "name": "q", "session": { "gap": "5s" } })).panes_in_ingest);
+    assert!(!with(json!({ "name": "q", "session": { "gap": "5s", "maxLength": "1m" } })).panes_in_ingest);
     let augmented = |pipeline: &mut Value| {
         pipeline["augment"] = json!([{ "window": "w5", "scope": ["service"], "values": ["count"], "as": "recent" }]);
     };
@@ -195,15 +197,15 @@ fn an_idle_source_closes_its_windows_by_claims_and_corrects_nothing_later() {
     let line = |partition, time| Act::Line { partition, time, scope: 1, ms: 7 };
     let mut machine = Machine::new(Arc::clone(&program), plan(true, false));
     let mut records = Records::default();
-    for step in [line(0, 1_001_000), line(1, 1_002_000), line(2, 1_003_000)] {
+    for step in [line(0, BEGIN + 1_000), line(1, BEGIN + 2_000), line(2, BEGIN + 3_000)] {
         act(&mut machine, &step, &mut records);
     }
     for partition in 0..PARTITIONS {
-        act(&mut machine, &Act::Claim { partition, time: 1_012_000 }, &mut records);
+        act(&mut machine, &Act::Claim { partition, time: BEGIN + 12_000 }, &mut records);
     }
     let closed: u64 = records.last().values().map(|(count, _)| *count).max().unwrap_or(0);
     assert_eq!(closed, 3, "provisionals of all three sources are in the window");
-    act(&mut machine, &line(0, 1_031_000), &mut records);
+    act(&mut machine, &line(0, BEGIN + 31_000), &mut records);
     finish(&mut machine, &mut records);
     let revised = records.of(Stream::Aggregates).into_iter().map(|payload| AggregateRecord::load(&mut Reader::new(payload)).unwrap());
     assert_eq!(revised.filter(|record| record.revision > 0).count(), 0, "the finals say the same");
@@ -224,39 +226,41 @@ proptest! {
         for stream in [Stream::Findings, Stream::Templates] {
             prop_assert_eq!(joins.of(stream).len(), ingest.of(stream).len(), "{:?}", stream);
         }
-        prop_assert!(joins.of(Stream::Late).is_empty());
+        prop_assert!(!joins.of(Stream::Aggregates).is_empty() && joins.of(Stream::Late).is_empty());
         prop_assert_eq!(joins.of(Stream::Events).len() * usize::from(events), ingest.of(Stream::Events).len());
     }
 
     #[test]
     fn whatever_comes_late_both_shapes_end_at_the_same_values(acts in lawless()) {
-        let program = Arc::new(program("1h", |_| {}));
+        // A correction does not go out again when only its parent is corrected later: shares depend on the order.
+        let program = Arc::new(program("1h", |pipeline| pipeline["aggregate"][1]["values"] = json!({ "most": "max(latency)" })));
         let (joins, _) = run(&program, plan(false, true), &acts);
         let (ingest, _) = run(&program, plan(true, false), &acts);
+        prop_assert!(!joins.last().is_empty());
         prop_assert_eq!(joins.last(), ingest.last());
     }
 
     #[test]
-    fn a_machine_that_was_saved_and_loaded_goes_on_as_if_not(acts in prop_oneof![lawful(), lawless()], at in 0usize..80) {
+    fn a_machine_that_was_saved_and_loaded_goes_on_as_if_not(acts in lawful(), at in 0usize..80) {
         let program = Arc::new(program("4s", |_| {}));
-        let (straight, _) = run(&program, plan(true, true), &acts);
-        let mut machine = Machine::new(Arc::clone(&program), plan(true, true));
-        let mut records = Records::default();
-        for (index, step) in acts.iter().enumerate() {
-            act(&mut machine, step, &mut records);
-            if index == at {
-                (0..PARTITIONS).for_each(|partition| machine.flush(partition, &mut records).unwrap());
-                let (mut saved, mut again) = (Writer::new(), Writer::new());
-                machine.save(&mut saved);
-                machine = Machine::load(Arc::clone(&program), plan(true, true), &mut Reader::new(saved.as_slice())).unwrap();
-                machine.save(&mut again);
-                prop_assert_eq!(saved.as_slice(), again.as_slice());
-            }
+        let at = at.min(acts.len());
+        let flushes = (0..PARTITIONS).map(Act::Flush);
+        let before: Vec<Act> = acts[..at].iter().cloned().chain(flushes).collect();
+        let (mut machine, mut straight) = (Machine::new(Arc::clone(&program), plan(true, true)), Records::default());
+        before.iter().for_each(|step| act(&mut machine, step, &mut straight));
+        let (mut saved, mut again) = (Writer::new(), Writer::new());
+        machine.save(&mut saved);
+        let mut loaded = Machine::load(Arc::clone(&program), plan(true, true), &mut Reader::new(saved.as_slice())).unwrap();
+        loaded.save(&mut again);
+        prop_assert_eq!(saved.as_slice(), again.as_slice());
+        let mut records = Records(straight.0.clone());
+        for (machine, records) in [(&mut machine, &mut straight), (&mut loaded, &mut records)] {
+            acts[at..].iter().for_each(|step| act(machine, step, records));
+            finish(machine, records);
         }
-        finish(&mut machine, &mut records);
-        for stream in [Stream::Aggregates, Stream::Late] {
-            prop_assert_eq!(straight.of(stream).len(), records.of(stream).len(), "{:?}", stream);
+        // The states may differ by frames that say only what is known already; nothing that leaves may.
+        for stream in Stream::ALL {
+            prop_assert_eq!(straight.of(stream), records.of(stream), "{:?}", stream);
         }
-        prop_assert_eq!(straight.last(), records.last());
     }
 }
