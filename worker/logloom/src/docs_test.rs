@@ -134,6 +134,7 @@ fn every_reason_is_explained() {
         let kind = match reason.kind() {
             ReasonKind::Dropped => "dropped",
             ReasonKind::Covered => "covered",
+            ReasonKind::Passed => "passed",
         };
         let row = format!("| `{}` | {kind} |", reason.name());
         assert!(page.contains(&row), "ledger.md has no row {row}");
