@@ -1,3 +1,9 @@
-//! Runs the simulator.
+//! `logloom-sim`: runs the simulator.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}
