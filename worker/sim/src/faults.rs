@@ -31,7 +31,7 @@ impl World<'_> {
             9..=10 => self.pause(one),
             11 => self.cut_off(&alive),
             12 => self.jump_clock(one),
-            13 => self.rot(),
+            13 if !self.is_changing() => self.rot(),
             14 => self.wrong_version(one),
             _ => self.truncate_a_log(),
         }

@@ -1,35 +1,316 @@
 //! Change of generation (R22): operators seal, cut, close and carry, any number of them, each of which may die at any
-//! instant.
+//! instant. All that they share is the logs and create-only objects.
+//!
+//! ```text
+//!  Seal ──► Cut ──► Close joins ──► Close panes ──► Close insights ──► Carry ──► new logs, new owners
+//!           max of      cut[u]       where joins     where panes        final checkpoints become origins
+//!           frozen                    finished        finished
+//! ```
 
+use crate::config::{BEGIN, MS, SECOND};
 use crate::stage::Body;
-use crate::topology::TaskId;
-use crate::world::World;
-use logloom_chain::log::Offset;
+use crate::topology::{Input, Kind, LogId, TaskId};
+use crate::world::{Event, World};
+use logloom_chain::log::checkpoint::{Checkpoint, ObjectName, candidates, origin_object};
+use logloom_chain::log::frame::FrameBuilder;
+use logloom_chain::log::generation::{Cut, Frozen, carried_state};
+use logloom_chain::log::{Fold, Offset, Outputs, Receiver, Rule, Upstream};
+use logloom_chain::time::EventTime;
+use std::collections::BTreeMap;
+
+/// Operators of one change at most.
+const CROWD: usize = 6;
+
+/// What an operator does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Seal,
+    Cut,
+    Close(usize),
+    Carry,
+    Done,
+}
+
+#[derive(Debug)]
+struct Operator {
+    alive: bool,
+    phase: Phase,
+    /// What it goes by: the object's, or (rule `cut-from-logs` off) its own.
+    cut: Option<Cut>,
+}
 
 /// Where the change stands.
 #[derive(Debug, Default)]
 pub struct Change {
+    planned: bool,
+    operators: Vec<Operator>,
+    /// The create-only object.
+    cut: Option<Cut>,
+    carried: bool,
+}
+
+/// Links whose logs are closed, in order.
+const CLOSED: [&str; 3] = ["joins", "panes", "insights"];
+
+struct Nothing;
+
+impl Fold for Nothing {
+    fn record(&mut self, _: Upstream, _: logloom_chain::log::Position, _: &[u8], _: &mut Outputs) {}
+
+    fn time(&mut self, _: EventTime, _: &mut Outputs) {}
 }
 
 impl World<'_> {
-    pub(crate) fn plan_change(&mut self) {}
-
-    pub(crate) fn operate(&mut self, _operator: usize) {}
-
-    /// Whether owners of a task are started.
-    pub(crate) fn may_start(&self, _task: TaskId) -> bool {
-        true
+    /// Some runs have a change of generation.
+    pub(crate) fn plan_change(&mut self) {
+        if self.rng.chance(300) {
+            self.change.planned = true;
+            let at = self.rng.range(BEGIN + 5 * SECOND, self.shape.until);
+            self.new_operator(at);
+        }
     }
 
-    /// Where an ingest task ends in its generation, as the logs say.
-    pub(crate) fn ends(&self, _task: TaskId) -> Option<Offset> {
-        None
+    /// True while a change is not complete.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.change.planned && !self.change.carried
+    }
+
+    fn new_operator(&mut self, at: i64) {
+        if self.change.operators.len() < CROWD {
+            self.figures.operators += 1;
+            self.change.operators.push(Operator { alive: true, phase: Phase::Seal, cut: None });
+            self.at(at, Event::Operate(self.change.operators.len() - 1));
+        }
+    }
+
+    /// One turn of an operator's loop.
+    pub(crate) fn operate(&mut self, number: usize) {
+        if !self.change.operators[number].alive || self.change.carried {
+            return;
+        }
+        if self.change.operators.len() < CROWD && self.is_faulty() && self.rng.chance(120) {
+            let at = self.now + self.rng.range(100, 3_000) * MS;
+            self.new_operator(at);
+        }
+        let dies = self.is_faulty() && self.change.operators.len() < CROWD && self.rng.chance(80);
+        self.work(number, dies);
+        if dies {
+            self.trace(|| format!("operator {number} dies"));
+            self.change.operators[number].alive = false;
+            let at = self.now + self.rng.range(500, 4_000) * MS;
+            return self.new_operator(at);
+        }
+        self.after((200, 1_500), Event::Operate(number));
+    }
+
+    fn work(&mut self, number: usize, dies: bool) {
+        let next = match self.change.operators[number].phase {
+            Phase::Seal if !self.has(Rule::Seal) => self.stop_and_take(number),
+            Phase::Seal => {
+                self.append_to("joins", FrameBuilder::seal(), dies);
+                Some(Phase::Cut)
+            }
+            Phase::Cut => self.compute_cut(number),
+            Phase::Close(0) if !self.has(Rule::TopUp) => self.stop_and_take(number),
+            Phase::Close(link) => self.close(number, link, dies),
+            Phase::Carry => self.carry(number),
+            Phase::Done => None,
+        };
+        if let Some(next) = next.filter(|_| !dies) {
+            self.trace(|| format!("operator {number}: {next:?}"));
+            self.change.operators[number].phase = next;
+        }
+    }
+
+    fn logs_of(&self, link: &str) -> Vec<LogId> {
+        (0..self.logs.len()).filter(|log| self.log_specs[*log].generation == 0 && self.log_specs[*log].name == link).collect()
+    }
+
+    /// Appends a control entry to every log of a link; who dies does so in the middle.
+    fn append_to(&mut self, link: &str, entry: logloom_chain::log::FrameBytes, dies: bool) {
+        for log in self.logs_of(link) {
+            self.logs[log].entries.push(entry.clone());
+            if dies {
+                return;
+            }
+        }
+    }
+
+    /// The fold of a log's receiver, as far as the log goes, and where it finished.
+    fn follow(&self, log: LogId) -> (Receiver, Option<Offset>) {
+        let reader = self.log_specs[log].readers.first().copied().unwrap_or_default();
+        let fresh = self.fresh(reader, 0);
+        let mut receiver = fresh.receiver().cloned().unwrap_or_else(|| Receiver::new([], self.config.rules));
+        let mut out = Outputs::resume(Upstream(0), &[], Offset::ZERO, EventTime::MIN, self.config.rules);
+        for (offset, bytes) in self.logs[log].entries.iter().enumerate() {
+            if let Ok(frame) = bytes.decode() {
+                receiver.step(&frame, &mut Nothing, &mut out);
+            }
+            if receiver.is_finished() {
+                return (receiver, Some(Offset(offset as u64 + 1)));
+            }
+        }
+        (receiver, None)
+    }
+
+    /// The cut, from the frozen cursors of every log; only the first that is stored counts.
+    fn compute_cut(&mut self, number: usize) -> Option<Phase> {
+        let mut frozen = Vec::new();
+        for log in self.logs_of("joins") {
+            let (receiver, _) = self.follow(log);
+            let Some(vector) = receiver.phase().frozen(receiver.cursors()) else {
+                return Some(Phase::Seal);
+            };
+            frozen.push(vector);
+        }
+        let cut = if self.has(Rule::CutIsMaximum) { Cut::of(&frozen) } else { least(&frozen) };
+        let cut = if self.has(Rule::CutFromLogs) { self.change.cut.get_or_insert(cut).clone() } else { self.believed(&cut) };
+        self.change.cut.get_or_insert(cut.clone());
+        self.change.operators[number].cut = Some(cut);
+        Some(Phase::Close(0))
+    }
+
+    /// What an operator without the logs believes: where the owners that it can see stand (rule `cut-from-logs` off).
+    fn believed(&self, cut: &Cut) -> Cut {
+        let stands = |upstream: Upstream, end: Offset| {
+            let owners = self.owners.iter().filter(|owner| owner.alive && owner.task == upstream.0 as usize);
+            owners.map(|owner| owner.position).max().unwrap_or_default().max(end)
+        };
+        let pairs = cut.pairs().iter().map(|(upstream, end)| (*upstream, stands(*upstream, *end))).collect();
+        Cut::from_pairs(pairs).unwrap_or_default()
+    }
+
+    /// Closes the logs of a link, then waits until all of them are finished.
+    fn close(&mut self, number: usize, link: usize, dies: bool) -> Option<Phase> {
+        let cuts: Vec<(Upstream, Offset)> = match link {
+            0 => self.change.operators[number].cut.as_ref()?.pairs().to_vec(),
+            _ => {
+                let before = self.logs_of(CLOSED[link - 1]);
+                let finished = before.iter().enumerate().map(|(index, log)| Some((Upstream(index as u32), self.follow(*log).1?)));
+                finished.collect::<Option<_>>()?
+            }
+        };
+        let closed = |world: &Self, log: LogId| world.logs[log].entries.iter().any(|bytes| {
+            bytes.decode().is_ok_and(|frame| matches!(frame.control(), Some(logloom_chain::log::frame::Control::Close(_))))
+        });
+        if !self.logs_of(CLOSED[link]).into_iter().all(|log| closed(self, log)) {
+            self.append_to(CLOSED[link], FrameBuilder::close(&cuts), dies);
+        }
+        Some(if link + 1 < CLOSED.len() { Phase::Close(link + 1) } else { Phase::Carry })
+    }
+
+    /// Final checkpoints become the origins of the new generation.
+    fn carry(&mut self, number: usize) -> Option<Phase> {
+        let cut = self.change.operators[number].cut.clone()?;
+        let mut states = BTreeMap::new();
+        for task in self.stages() {
+            let at = match self.tasks[task].input {
+                Input::Source(_) => cut.get(self.tasks[task].upstream),
+                Input::Log(log) => self.follow(log).1?,
+            };
+            states.insert(task, self.state_at(task, ObjectName::At(at))?);
+        }
+        self.begin_next(&cut, states);
+        Some(Phase::Done)
+    }
+
+    fn state_at(&self, task: TaskId, name: ObjectName) -> Option<Vec<u8>> {
+        let bytes = self.store.get(task, name)?;
+        Checkpoint::decode(bytes).ok().map(|checkpoint| checkpoint.state.to_vec())
+    }
+
+    /// The naive way: take what the stores hold, and go on from there (rules `seal` and `top-up` off).
+    fn stop_and_take(&mut self, number: usize) -> Option<Phase> {
+        let mut pairs = Vec::new();
+        let mut states = BTreeMap::new();
+        for task in self.stages() {
+            let names = candidates(&self.store.list(task), Offset::ZERO, None);
+            let newest = names.iter().find_map(|name| Some((*name, self.state_at(task, *name)?)))?;
+            if let (Input::Source(_), ObjectName::At(at)) = (self.tasks[task].input, newest.0) {
+                pairs.push((self.tasks[task].upstream, at));
+            }
+            states.insert(task, newest.1);
+        }
+        let taken = Cut::from_pairs(pairs).filter(|cut| cut.pairs().len() == self.sources.len())?;
+        let cut = self.change.operators[number].cut.clone().unwrap_or(taken);
+        self.change.cut.get_or_insert(cut.clone());
+        self.begin_next(&cut, states);
+        Some(Phase::Done)
+    }
+
+    /// Tasks of the first generation whose state is carried.
+    fn stages(&self) -> Vec<TaskId> {
+        let carried = |task: &TaskId| matches!(self.tasks[*task].kind, Kind::Ingest | Kind::Correlate | Kind::Analyze | Kind::Alert);
+        (0..self.tasks.len()).filter(|task| self.tasks[*task].generation == 0).filter(carried).collect()
+    }
+
+    fn begin_next(&mut self, cut: &Cut, states: BTreeMap<TaskId, Vec<u8>>) {
+        if self.change.carried {
+            return;
+        }
+        let first = self.tasks.len();
+        self.add_generation();
+        for (old, state) in states {
+            let new = first + old;
+            let (at, state) = match self.tasks[new].input {
+                Input::Source(_) => (cut.get(self.tasks[new].upstream), state),
+                Input::Log(_) => (Offset::ZERO, carried_state(&state).unwrap_or_default()),
+            };
+            let logic = self.programs.main.generation;
+            let bytes = origin_object(self.name_of(new), at, logic, self.identity_of(new), &state);
+            self.store.put_if_absent(new, ObjectName::Origin, bytes);
+            self.sinks.note_origin(new, at);
+        }
+        self.change.carried = true;
+        self.figures.generations += 1;
+        self.trace(|| format!("the new generation begins at {:?}", cut.pairs()));
+    }
+
+    /// Whether owners of a task are started.
+    pub(crate) fn may_start(&self, task: TaskId) -> bool {
+        let spec = &self.tasks[task];
+        let first = spec.generation == 0 || !spec.kind.has_checkpoints() || matches!(spec.kind, Kind::Infer | Kind::ById);
+        first || !self.store.list(task).is_empty()
+    }
+
+    /// Where an ingest task ends in its generation.
+    pub(crate) fn ends(&self, task: TaskId) -> Option<Offset> {
+        let spec = &self.tasks[task];
+        let cut = self.change.cut.as_ref().filter(|_| spec.generation == 0 && spec.kind == Kind::Ingest)?;
+        Some(cut.get(spec.upstream))
+    }
+
+    /// An ingest owner learns of the cut, and goes back to it when it stands beyond. Superseded owners learn nothing.
+    pub(crate) fn learn_cut(&mut self, number: usize) {
+        let owner = &self.owners[number];
+        if owner.ends_at.is_some() || !self.is_rightful(number) {
+            return;
+        }
+        let Some(end) = self.ends(owner.task) else { return };
+        self.owners[number].ends_at = Some(end);
+        if self.owners[number].position > end {
+            let task = self.owners[number].task;
+            let Input::Source(source) = self.tasks[task].input else { return };
+            let names = candidates(&self.store.list(task), self.sources[source].start, Some(end));
+            self.end_session(number);
+            self.load(number, &names);
+        }
     }
 
     /// True when the owner's task has nothing more to do in its generation.
     pub(crate) fn is_finished(&self, number: usize) -> bool {
         let owner = &self.owners[number];
         let receiver = owner.body.as_ref().and_then(Body::receiver);
-        receiver.is_some_and(|receiver| receiver.is_finished()) || owner.ends_at.is_some_and(|end| owner.position >= end)
+        receiver.is_some_and(Receiver::is_finished) || owner.ends_at.is_some_and(|end| owner.position >= end)
     }
+}
+
+/// The least cursor per upstream (rule `cut-is-maximum` off).
+fn least(frozen: &[Frozen]) -> Cut {
+    let mut least = BTreeMap::<Upstream, Offset>::new();
+    for (upstream, next) in frozen.iter().flat_map(Frozen::iter) {
+        let entry = least.entry(upstream).or_insert(next.offset);
+        *entry = (*entry).min(next.offset);
+    }
+    Cut::from_pairs(least.into_iter().collect()).unwrap_or_default()
 }

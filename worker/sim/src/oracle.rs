@@ -15,7 +15,7 @@ mod reference;
 mod refold;
 
 use crate::stage::{Body, Row};
-use crate::topology::{Input, Kind, LogId, TaskId};
+use crate::topology::{Input, Kind, TaskId};
 use crate::world::{Violation, World};
 use logloom_chain::log::ledger::Book;
 use logloom_chain::log::{Offset, Position, Rule, Upstream};
@@ -50,6 +50,9 @@ pub fn check(world: &mut World<'_>) -> Verdict {
 fn look(world: &mut World<'_>) -> Result<Option<Violation>, Violation> {
     let accepted: Vec<Accepted> = (0..world.logs.len()).map(|log| refold::accepted(world, log)).collect();
     let mut missing = None;
+    if world.is_changing() {
+        wait(&mut missing, "the change of generation is not complete".to_owned());
+    }
     let mut refolds: Vec<Option<Refold>> = Vec::new();
     for task in 0..world.tasks.len() {
         let refold = refold::refold(world, task)?;
@@ -323,16 +326,11 @@ fn count(world: &mut World<'_>, accepted: &[Accepted]) {
 
 impl World<'_> {
     /// Where a source ends for a task.
-    fn end_of(&self, _task: TaskId, source: usize) -> Offset {
-        self.sources[source].end
+    fn end_of(&self, task: TaskId, source: usize) -> Offset {
+        self.ends(task).unwrap_or(self.sources[source].end)
     }
 
     fn newest_generation(&self) -> usize {
         self.tasks.last().map_or(0, |task| task.generation)
     }
-}
-
-/// Logs by link, for the reference.
-pub(crate) fn is_read(world: &World<'_>, log: LogId) -> bool {
-    !world.log_specs[log].readers.is_empty()
 }

@@ -21,7 +21,7 @@ use crate::world::World;
 use logloom_chain::log::mark::LogEndClaims;
 use logloom_chain::log::range::SourceCursor;
 use logloom_chain::log::repair::{Answer, GapTimer, RepairInbox};
-use logloom_chain::log::{Offset, Outputs, OwnerClock, Rule, Upstream};
+use logloom_chain::log::{Offset, Outputs, OwnerClock, Position, Rule};
 use logloom_chain::time::{EventTime, Span};
 
 /// How long a gap may stay: above retries and a rebalance.
@@ -166,6 +166,7 @@ impl World<'_> {
             return;
         }
         self.serve_repair(number);
+        self.learn_cut(number);
         if self.owners[number].body.is_some() && self.owners[number].out.unacked() <= QUEUE {
             self.read(number);
         }
@@ -254,18 +255,12 @@ impl World<'_> {
             self.after((2, 60), crate::world::Event::Look { owner: number, session, sent });
         }
     }
-
-    /// Whether an upstream of a log counts for time.
-    pub(crate) fn knows(&self, number: usize, upstream: Upstream) -> bool {
-        let receiver = self.owners[number].body.as_ref().and_then(Body::receiver);
-        receiver.is_some_and(|receiver| receiver.cursor(upstream).is_some())
-    }
 }
 
 impl Owner {
     /// Where its next frames would begin at the earliest.
-    fn out_position(&self) -> logloom_chain::log::Position {
-        logloom_chain::log::Position::at(self.position)
+    fn out_position(&self) -> Position {
+        Position::at(self.position)
     }
 }
 

@@ -60,6 +60,7 @@ pub struct Sending {
 
 /// What happens at an instant.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the fields are who, in which producer session, and what")]
 pub enum Event {
     /// A source partition gets lines.
     Arrive(usize),

@@ -80,6 +80,9 @@ pub struct Receiver {
     rules: Rules,
     /// Upstreams at their log's end and their claims; used only with [`Rule::IdleStays`] switched off.
     idle: Vec<(Upstream, EventTime)>,
+    /// Upstreams of which the next frame is taken wherever it begins; used only with [`Rule::CursorsAreState`]
+    /// switched off.
+    forgotten: Vec<Upstream>,
 }
 
 impl PartialEq for Receiver {
@@ -97,7 +100,7 @@ impl Receiver {
         let mut cursors: Vec<Cursor> = known.into_iter().map(fresh).collect();
         cursors.sort_by_key(|cursor| cursor.upstream);
         cursors.dedup_by_key(|cursor| cursor.upstream);
-        Self { cursors, time: EventTime::MIN, phase: Phase::Open, rules, idle: Vec::new() }
+        Self { cursors, time: EventTime::MIN, phase: Phase::Open, rules, idle: Vec::new(), forgotten: Vec::new() }
     }
 
     /// Task time: everything in bounds that is still to come has at least this event time.
@@ -178,6 +181,10 @@ impl Receiver {
                 place
             }
         };
+        if let Some(place) = self.forgotten.iter().position(|upstream| *upstream == frame.upstream()) {
+            self.forgotten.swap_remove(place);
+            self.cursors[index].next = frame.from();
+        }
         let next = self.cursors[index].next;
         if self.is_behind(frame.from(), next) {
             if self.rules.has(Rule::GapTakesNothing) {
@@ -354,7 +361,11 @@ impl Receiver {
         }
         let time = EventTime(input.signed()?);
         let phase = Phase::load(input)?;
-        Ok(Self { cursors, time, phase, rules, idle: Vec::new() })
+        let forgotten = match rules.has(Rule::CursorsAreState) {
+            true => Vec::new(),
+            false => cursors.iter().map(|cursor| cursor.upstream).collect(),
+        };
+        Ok(Self { cursors, time, phase, rules, idle: Vec::new(), forgotten })
     }
 }
 

@@ -70,6 +70,7 @@ impl World<'_> {
         let mut left = self.owners[number].lines_per_tick;
         let mut index = self.sources[source].find(self.owners[number].position);
         let end = self.owners[number].ends_at.unwrap_or(Offset(u64::MAX));
+        let finishes = end <= self.sources[source].end;
         while left > 0 && self.owners[number].alive {
             let Some(line) = self.sources[source].lines.get(index).filter(|line| line.offset < end).cloned() else { break };
             if !self.has(Rule::AssembleBehindLog) && self.assembles_by_clock(number, source, index) {
@@ -81,6 +82,9 @@ impl World<'_> {
         }
         if left > 0 && self.owners[number].alive {
             self.at_source_end(number, self.sources[source].end.min(end));
+        }
+        if finishes && self.owners[number].position >= end {
+            self.owners[number].last_saved = 0;
         }
     }
 

@@ -271,6 +271,23 @@ fn a_receiver_round_trips_in_every_phase() {
     }
 }
 
+/// R11: a restarted owner goes on at its cursors; without them it takes what comes.
+#[test]
+fn cursors_are_state() {
+    let mut log = Log::new(ALL);
+    log.fold(&timed(U, 0, 4, 10, &[1, 2, 3, 4]));
+    let mut out = Writer::new();
+    log.receiver.save(&mut out);
+    for (rules, taken) in [(ALL, 0), (without(Rule::CursorsAreState), 2)] {
+        let mut again = Log::new(rules);
+        again.receiver = Receiver::load(&mut Reader::new(out.as_slice()), rules).unwrap();
+        again.fold(&timed(U, 0, 2, 10, &[1, 2]));
+        assert_eq!(again.taken().len(), taken, "a repeat");
+        again.fold(&timed(U, 2, 4, 10, &[3, 4]));
+        assert_eq!(again.taken().len(), 2 * taken, "and what follows it");
+    }
+}
+
 proptest! {
     /// Any frame cuts, repeats, overlaps and interleavings of upstreams give the same accepted sequence.
     #[test]

@@ -1,0 +1,61 @@
+//! The chain holds under faults, and the simulator can fail.
+
+use logloom_chain::log::Rule;
+use logloom_sim::{Config, Outcome, Programs, Weather, run};
+
+/// Runs seeds on two threads; gives back those with a violation.
+fn failures(configs: Vec<Config>) -> Vec<(u64, String)> {
+    let programs = Programs::compile().unwrap();
+    let halves = configs.chunks(configs.len().div_ceil(2));
+    std::thread::scope(|scope| {
+        let programs = &programs;
+        let half = |half: &[Config]| -> Vec<(u64, String)> {
+            let failed = |config: &Config| {
+                let violation = run(programs, *config).violation?;
+                Some((config.seed, format!("{}: {}", violation.kind, violation.detail)))
+            };
+            half.iter().filter_map(failed).collect()
+        };
+        let threads: Vec<_> = halves.map(|chunk| scope.spawn(move || half(chunk))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn shown(failures: &[(u64, String)]) -> String {
+    let line = |(seed, what): &(u64, String)| format!("seed {seed}: {what}\n  again: logloom-sim replay {seed} --trace\n");
+    failures.iter().map(line).collect()
+}
+
+#[test]
+fn two_thousand_seeds_show_no_violation() {
+    let failed = failures((1..=2_000).map(Config::new).collect());
+    assert!(failed.is_empty(), "{}", shown(&failed));
+}
+
+#[test]
+fn neither_do_calm_runs_nor_storms() {
+    let weathers = [Weather::Calm, Weather::Storm];
+    let configs = (1..=60).flat_map(|seed| weathers.map(|weather| Config { weather, ..Config::new(seed) }));
+    let failed = failures(configs.collect());
+    assert!(failed.is_empty(), "{}", shown(&failed));
+}
+
+/// `logloom-sim mutants` does this for every rule.
+#[test]
+fn a_lifted_rule_is_seen() {
+    let programs = Programs::compile().unwrap();
+    for rule in [Rule::SubPositions, Rule::MarksFromRepeats, Rule::Coverage, Rule::EndByPosition, Rule::ObjectsIfAbsent, Rule::AssemblyHolds] {
+        let caught = (1..=40).find(|seed| run(&programs, Config::new(*seed).without(rule)).violation.is_some());
+        assert!(caught.is_some(), "40 seeds without {rule} look clean");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    let programs = Programs::compile().unwrap();
+    for seed in [3, 17, 99] {
+        let Outcome { violation, figures } = run(&programs, Config::new(seed));
+        let again = run(&programs, Config::new(seed));
+        assert_eq!((violation, figures), (again.violation, again.figures));
+    }
+}
