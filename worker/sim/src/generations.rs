@@ -12,10 +12,10 @@ use crate::stage::Body;
 use crate::topology::{Input, Kind, LogId, TaskId};
 use crate::world::{Event, World};
 use logloom_chain::log::checkpoint::{Checkpoint, ObjectName, candidates};
-use logloom_chain::log::frame::FrameBuilder;
+use logloom_chain::log::frame::{Control, FrameBuilder};
 use logloom_chain::log::generation::{Cut, Frozen, carried_state};
 use logloom_chain::log::origin::origin_object;
-use logloom_chain::log::{Fold, Offset, Outputs, Receiver, Rule, Upstream};
+use logloom_chain::log::{Fold, FrameBytes, Offset, Outputs, Receiver, Rule, Upstream};
 use logloom_chain::time::EventTime;
 use std::collections::BTreeMap;
 
@@ -47,11 +47,19 @@ pub struct Change {
     operators: Vec<Operator>,
     /// The create-only object.
     cut: Option<Cut>,
+    /// Per upstream, the least frozen cursor: from there on frames may have met sealed logs.
+    least: BTreeMap<Upstream, Offset>,
+    /// Every log that was sealed is closed.
+    closed: bool,
     carried: bool,
 }
 
 /// Links whose logs are closed, in order.
 const CLOSED: [&str; 3] = ["joins", "panes", "insights"];
+
+/// Links whose logs are sealed, and closed at the cut: all that ingest feeds. With joins alone, what ingest had sent
+/// beyond the cut on the others would stand there twice, once per generation.
+const SEALED: [&str; 4] = ["joins", "deadletter", "templates", "ingest-ledger"];
 
 struct Nothing;
 
@@ -108,7 +116,7 @@ impl World<'_> {
         let next = match self.change.operators[number].phase {
             Phase::Seal if !self.has(Rule::Seal) => self.stop_and_take(number),
             Phase::Seal => {
-                self.append_to("joins", FrameBuilder::seal(), dies);
+                self.append_to(&SEALED, &FrameBuilder::seal(), dies);
                 Some(Phase::Cut)
             }
             Phase::Cut => self.compute_cut(number),
@@ -123,25 +131,25 @@ impl World<'_> {
         }
     }
 
-    fn logs_of(&self, link: &str) -> Vec<LogId> {
-        (0..self.logs.len()).filter(|log| self.log_specs[*log].generation == 0 && self.log_specs[*log].name == link).collect()
+    fn logs_of(&self, links: &[&str]) -> Vec<LogId> {
+        let of_links = |log: &LogId| self.log_specs[*log].generation == 0 && links.contains(&self.log_specs[*log].name);
+        (0..self.logs.len()).filter(of_links).collect()
     }
 
-    /// Appends a control entry to every log of a link; who dies does so in the middle.
-    fn append_to(&mut self, link: &str, entry: logloom_chain::log::FrameBytes, dies: bool) {
-        for log in self.logs_of(link) {
-            self.logs[log].entries.push(entry.clone());
-            if dies {
-                return;
-            }
+    /// Appends a control entry to every log of some links; who dies does so in the middle.
+    fn append_to(&mut self, links: &[&str], entry: &FrameBytes, dies: bool) {
+        let logs = self.logs_of(links);
+        let written = if dies { logs.len() / 2 } else { logs.len() };
+        for log in &logs[..written] {
+            self.logs[*log].entries.push(entry.clone());
         }
     }
 
     /// The fold of a log's receiver, as far as the log goes, and where it finished.
     fn follow(&self, log: LogId) -> (Receiver, Option<Offset>) {
-        let reader = self.log_specs[log].readers.first().copied().unwrap_or_default();
-        let fresh = self.fresh(reader, 0);
-        let mut receiver = fresh.receiver().cloned().unwrap_or_else(|| Receiver::new([], self.config.rules));
+        let fresh = self.log_specs[log].readers.first().map(|reader| self.fresh(*reader, 0));
+        let receiver = fresh.as_ref().and_then(|fresh| fresh.receiver().cloned());
+        let mut receiver = receiver.unwrap_or_else(|| Receiver::new(self.upstreams(log), self.config.rules));
         let mut out = Outputs::resume(Upstream(0), &[], Offset::ZERO, EventTime::MIN, self.config.rules);
         for (offset, bytes) in self.logs[log].entries.iter().enumerate() {
             if let Ok(frame) = bytes.decode() {
@@ -157,14 +165,18 @@ impl World<'_> {
     /// The cut, from the frozen cursors of every log; only the first that is stored counts.
     fn compute_cut(&mut self, number: usize) -> Option<Phase> {
         let mut frozen = Vec::new();
-        for log in self.logs_of("joins") {
+        for log in self.logs_of(&SEALED) {
             let (receiver, _) = self.follow(log);
             let Some(vector) = receiver.phase().frozen(receiver.cursors()) else {
                 return Some(Phase::Seal);
             };
             frozen.push(vector);
         }
-        let cut = if self.has(Rule::CutIsMaximum) { Cut::of(&frozen) } else { least(&frozen) };
+        let least = least(&frozen);
+        if self.change.least.is_empty() {
+            self.change.least = least.pairs().iter().copied().collect();
+        }
+        let cut = if self.has(Rule::CutIsMaximum) { Cut::of(&frozen) } else { least };
         let cut = if self.has(Rule::CutFromLogs) { self.change.cut.get_or_insert(cut).clone() } else { self.believed(&cut) };
         self.change.cut.get_or_insert(cut.clone());
         self.change.operators[number].cut = Some(cut);
@@ -186,18 +198,22 @@ impl World<'_> {
         let cuts: Vec<(Upstream, Offset)> = match link {
             0 => self.change.operators[number].cut.as_ref()?.pairs().to_vec(),
             _ => {
-                let before = self.logs_of(CLOSED[link - 1]);
+                let before = self.logs_of(&[CLOSED[link - 1]]);
                 let finished = before.iter().enumerate().map(|(index, log)| Some((Upstream(index as u32), self.follow(*log).1?)));
                 finished.collect::<Option<_>>()?
             }
         };
-        let closed = |world: &Self, log: LogId| world.logs[log].entries.iter().any(|bytes| {
-            bytes.decode().is_ok_and(|frame| matches!(frame.control(), Some(logloom_chain::log::frame::Control::Close(_))))
-        });
-        if !self.logs_of(CLOSED[link]).into_iter().all(|log| closed(self, log)) {
-            self.append_to(CLOSED[link], FrameBuilder::close(&cuts), dies);
+        let links: &[&str] = if link == 0 { &SEALED } else { &CLOSED[link..=link] };
+        if !self.logs_of(links).into_iter().all(|log| self.is_closed(log)) {
+            self.append_to(links, &FrameBuilder::close(&cuts), dies);
         }
+        self.change.closed |= !dies;
         Some(if link + 1 < CLOSED.len() { Phase::Close(link + 1) } else { Phase::Carry })
+    }
+
+    fn is_closed(&self, log: LogId) -> bool {
+        let closes = |bytes: &FrameBytes| bytes.decode().is_ok_and(|frame| matches!(frame.control(), Some(Control::Close(_))));
+        self.logs[log].entries.iter().any(closes)
     }
 
     /// Final checkpoints become the origins of the new generation.
@@ -205,11 +221,13 @@ impl World<'_> {
         let cut = self.change.operators[number].cut.clone()?;
         let mut states = BTreeMap::new();
         for task in self.stages() {
-            let at = match self.tasks[task].input {
-                Input::Source(_) => cut.get(self.tasks[task].upstream),
-                Input::Log(log) => self.follow(log).1?,
+            let name = match self.tasks[task].input {
+                // Nothing of it was taken: it begins in the new generation as it would have in this one.
+                Input::Source(_) if cut.get(self.tasks[task].upstream) <= *self.sinks.origins.get(&task)? => ObjectName::Origin,
+                Input::Source(_) => ObjectName::At(cut.get(self.tasks[task].upstream)),
+                Input::Log(log) => ObjectName::At(self.follow(log).1?),
             };
-            states.insert(task, self.state_at(task, ObjectName::At(at))?);
+            states.insert(task, self.state_at(task, name)?);
         }
         self.begin_next(&cut, states);
         Some(Phase::Done)
@@ -254,7 +272,10 @@ impl World<'_> {
         for (old, state) in states {
             let new = first + old;
             let (at, state) = match self.tasks[new].input {
-                Input::Source(_) => (cut.get(self.tasks[new].upstream), state),
+                Input::Source(_) => {
+                    let origin = self.sinks.origins.get(&old).copied().unwrap_or_default();
+                    (cut.get(self.tasks[new].upstream).max(origin), state)
+                }
                 Input::Log(_) => (Offset::ZERO, carried_state(&state).unwrap_or_default()),
             };
             let logic = self.programs.main.generation;
@@ -281,21 +302,19 @@ impl World<'_> {
         Some(cut.get(spec.upstream))
     }
 
-    /// An ingest owner learns of the cut, and goes back to it when it stands beyond. Superseded owners learn nothing.
+    /// An ingest owner learns of the cut, and goes back to where frames may have met a sealed log. Superseded owners
+    /// learn nothing.
     pub(crate) fn learn_cut(&mut self, number: usize) {
-        let owner = &self.owners[number];
-        if owner.ends_at.is_some() || !self.is_rightful(number) {
+        let task = self.owners[number].task;
+        if self.owners[number].ends_at.is_some() || !self.change.closed || !self.is_rightful(number) {
             return;
         }
-        let Some(end) = self.ends(owner.task) else { return };
+        let (Some(end), Input::Source(source)) = (self.ends(task), self.tasks[task].input) else { return };
+        let least = self.change.least.get(&self.tasks[task].upstream).copied().unwrap_or_default().min(end);
+        let names = candidates(&self.store.list(task), self.sources[source].start, Some(least));
+        self.end_session(number);
+        self.load(number, &names);
         self.owners[number].ends_at = Some(end);
-        if self.owners[number].position > end {
-            let task = self.owners[number].task;
-            let Input::Source(source) = self.tasks[task].input else { return };
-            let names = candidates(&self.store.list(task), self.sources[source].start, Some(end));
-            self.end_session(number);
-            self.load(number, &names);
-        }
     }
 
     /// True when the owner's task has nothing more to do in its generation.

@@ -62,13 +62,13 @@ fn look(world: &mut World<'_>) -> Result<Option<Violation>, Violation> {
         refolds.push(refold);
     }
     let late = check_ledger(world, &refolds, &mut missing)?;
-    check_open(&refolds, &mut missing);
+    check_open(world, &refolds, &mut missing);
     world.figures.late += late;
     if world.shape.strict && late > 0 {
         return Err(Violation::new("LATE", format!("{late} lines are late, though no source line is out of bounds")));
     }
     if missing.is_none() && world.shape.strict {
-        compare_with_reference(world, &accepted)?;
+        compare_with_reference(world, &accepted, &mut missing)?;
     }
     check_sinks(world, &accepted, &mut missing)?;
     if missing.is_none() {
@@ -112,7 +112,9 @@ fn compare_links(
             let detail = format!("{name}: accepted {} records, its fold emits {} up to {next}; they differ at {place}: {first:?} against {want:?}", got.len(), below.len());
             return Err(Violation::new(kind, detail));
         }
-        if below.len() < expected.len() {
+        // What analyze fed back behind the cut is not taken any more: events are augmented by the next close.
+        let goes_back = spec.kind == Kind::Analyze && index > 0 && spec.generation < world.newest_generation();
+        if below.len() < expected.len() && !goes_back {
             wait(missing, format!("{name}: accepted up to {next}, {} records are still to come", expected.len() - below.len()));
         }
         if let Input::Source(source) = spec.input
@@ -185,9 +187,10 @@ fn compare_with_sources(
 }
 
 /// Every window is closed in the end.
-fn check_open(refolds: &[Option<Refold>], missing: &mut Option<Violation>) {
+fn check_open(world: &World<'_>, refolds: &[Option<Refold>], missing: &mut Option<Violation>) {
     for (task, refold) in refolds.iter().enumerate() {
         if let Some(Body::Correlate(correlate)) = refold.as_ref().map(|refold| &refold.body)
+            && world.tasks[task].generation == world.newest_generation()
             && !correlate.held_lines().is_empty()
         {
             wait(missing, format!("task {task}: lines wait inside, task time is {}", refold.as_ref().map_or(0, |refold| refold.body.mark().0)));
@@ -217,7 +220,7 @@ fn plain_event(payload: &[u8]) -> Vec<u8> {
 }
 
 /// Step 5.
-fn compare_with_reference(world: &World<'_>, accepted: &[Accepted]) -> Result<(), Violation> {
+fn compare_with_reference(world: &World<'_>, accepted: &[Accepted], missing: &mut Option<Violation>) -> Result<(), Violation> {
     let reference = reference::run(world);
     for name in ["aggregates", "alerts", "deadletter", "events"] {
         let payloads = |all: Vec<(Upstream, Records)>| -> Vec<Vec<u8>> {
@@ -233,7 +236,9 @@ fn compare_with_reference(world: &World<'_>, accepted: &[Accepted]) -> Result<()
         };
         let got = payloads(of_link(world, accepted, name));
         let want = payloads(reference.of_link(name));
-        if got != want {
+        if got.len() < want.len() {
+            wait(missing, format!("{name}: {} records, an undisturbed pass gives {}", got.len(), want.len()));
+        } else if got != want {
             let place = got.iter().zip(&want).position(|(got, want)| got != want).unwrap_or(got.len().min(want.len()));
             let detail = format!("{name}: {} records, an undisturbed pass gives {}; they differ at {place}", got.len(), want.len());
             return Err(Violation::new("ANSWER", detail));

@@ -166,7 +166,9 @@ impl World<'_> {
             return;
         }
         self.serve_repair(number);
-        self.learn_cut(number);
+        if self.owners[number].body.is_some() {
+            self.learn_cut(number);
+        }
         if self.owners[number].body.is_some() && self.owners[number].out.unacked() <= QUEUE {
             self.read(number);
         }
@@ -206,6 +208,9 @@ impl World<'_> {
 
     /// R14, the receiver's side.
     fn ask_for_repair(&mut self, number: usize) {
+        if self.is_finished(number) {
+            return;
+        }
         let owner = &mut self.owners[number];
         let (task, clock) = (owner.task, owner.clock(self.now));
         let Input::Log(log) = self.tasks[task].input else { return };

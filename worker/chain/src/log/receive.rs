@@ -67,7 +67,7 @@ pub enum Outcome {
     },
     /// A `seal` or `close` was folded.
     Control,
-    /// The log is sealed and not closed yet, or finished: nothing was taken (R22).
+    /// The log is sealed and not closed yet, or finished, or has all of this upstream: nothing was taken (R22).
     Sealed,
 }
 
@@ -135,7 +135,8 @@ impl Receiver {
             return self.control(control);
         }
         let upstream = frame.upstream();
-        if self.phase.is_sealed() && self.rules.has(Rule::SealFreezes) || self.is_finished() {
+        let frozen = self.phase.is_sealed() && self.rules.has(Rule::SealFreezes);
+        if frozen || self.is_finished() || self.is_behind_cut(frame) {
             let next = self.cursor(upstream).map_or(Position::START, |cursor| cursor.next);
             return Received { upstream, next, outcome: Outcome::Sealed };
         }
@@ -193,6 +194,14 @@ impl Receiver {
             self.cursors[index].next = frame.from();
         }
         Some(index)
+    }
+
+    /// R22: true when this generation has everything of the upstream, and the frame begins behind that. It is no gap:
+    /// nobody has to send anything again.
+    fn is_behind_cut(&self, frame: &Frame<'_>) -> bool {
+        let Some(cut) = self.phase.cut(frame.upstream()).map(Position::at) else { return false };
+        let next = self.cursor(frame.upstream()).map_or(Position::START, |cursor| cursor.next);
+        self.rules.has(Rule::Clip) && frame.from() > cut && next >= cut
     }
 
     /// R22: the end of the frame, at most the cut; and whether anything was cut off.

@@ -148,6 +148,7 @@ impl World<'_> {
         owner.putting = false;
         owner.last_saved = now;
         owner.held = None;
+        owner.ends_at = None;
         owner.asking = false;
         if self.tasks[task].kind == Kind::Ingest {
             match &mut owner.claims {

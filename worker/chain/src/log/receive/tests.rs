@@ -249,6 +249,19 @@ fn without_the_clip_the_old_generation_takes_what_the_new_one_reads() {
     assert_eq!(log.taken().len(), 4);
 }
 
+/// R22, R14: what an upstream sends behind its cut is no gap, else it would be asked for again for ever.
+#[test]
+fn frames_behind_the_cut_are_no_gaps() {
+    let mut log = Log::new(ALL);
+    log.fold(&FrameBuilder::seal());
+    log.fold(&FrameBuilder::close(&[(U, Offset(2)), (V, Offset(9))]));
+    let early = log.fold(&timed(U, 3, 4, 10, &[4]));
+    assert!(matches!(early.outcome, Outcome::Gap { .. }), "what comes before it is missing");
+    log.fold(&timed(U, 0, 2, 10, &[1, 2]));
+    assert_eq!(log.fold(&timed(U, 3, 4, 10, &[4])).outcome, Outcome::Sealed);
+    assert_eq!(log.taken().len(), 2);
+}
+
 #[test]
 fn a_receiver_round_trips_in_every_phase() {
     let mut log = Log::new(ALL);
