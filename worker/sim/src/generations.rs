@@ -72,7 +72,7 @@ impl Fold for Nothing {
 impl World<'_> {
     /// Some runs have a change of generation.
     pub(crate) fn plan_change(&mut self) {
-        if self.rng.chance(300) {
+        if self.rng.chance(300) && self.config.changes {
             self.change.planned = true;
             let at = self.rng.range(BEGIN + 5 * SECOND, self.shape.until);
             self.new_operator(at);
@@ -227,7 +227,11 @@ impl World<'_> {
                 Input::Source(_) => ObjectName::At(cut.get(self.tasks[task].upstream)),
                 Input::Log(log) => ObjectName::At(self.follow(log).1?),
             };
-            states.insert(task, self.state_at(task, name)?);
+            let Some(state) = self.state_at(task, name) else {
+                self.trace(|| format!("operator {number} waits for task {task}: {name:?}"));
+                return None;
+            };
+            states.insert(task, state);
         }
         self.begin_next(&cut, states);
         Some(Phase::Done)
