@@ -140,7 +140,7 @@ impl Programs {
             SourcePartition { source: SourceIndex(source), number, origin }
         };
         let partitions = PARTITIONS.map(origin).to_vec();
-        let plan = Arc::new(Plan { partitions, joins: JOINS, panes: PANES, events: true });
+        let plan = Arc::new(Plan { partitions, joins: JOINS, panes: PANES, events: true, panes_in_ingest: false });
         let definition = Arc::new(Definition::of(&main));
         Ok(Self { definition, main, tight: Arc::new(program("2", "3")?), other: Arc::new(program("1", "1000")?), plan })
     }

@@ -122,10 +122,7 @@ impl Body {
     pub fn new(task: &TaskSpec, parts: &Parts, senders: &[(Upstream, bool)]) -> Self {
         let Parts { program, plan, panes, rules } = parts.clone();
         match task.kind {
-            Kind::Ingest => {
-                let partition = plan.partitions[usize::from(task.number)];
-                Self::Ingest(Box::new(IngestTask::new(program, task.upstream, &partition)))
-            }
+            Kind::Ingest => Self::Ingest(Box::new(IngestTask::new(program, plan, panes, task.upstream, rules))),
             Kind::Correlate => Self::Correlate(Box::new(CorrelateTask::new(program, plan, panes, rules))),
             Kind::Analyze => Self::Analyze(Box::new(AnalyzeTask::new(program, plan, panes, task.number, rules))),
             Kind::Alert => Self::Alert(Box::new(AlertTask::new(program, plan, rules))),
@@ -148,10 +145,7 @@ impl Body {
         let Parts { program, plan, panes, mut rules } = parts.clone();
         let input = &mut Reader::new(state);
         let body = match task.kind {
-            Kind::Ingest => {
-                let partition = plan.partitions[usize::from(task.number)];
-                Self::Ingest(Box::new(IngestTask::load(program, task.upstream, &partition, input)?))
-            }
+            Kind::Ingest => Self::Ingest(Box::new(IngestTask::load(program, plan, panes, task.upstream, rules, input)?)),
             Kind::Correlate => Self::Correlate(Box::new(CorrelateTask::load(program, plan, panes, rules, input)?)),
             Kind::Analyze => Self::Analyze(Box::new(AnalyzeTask::load(program, plan, panes, task.number, rules, input)?)),
             Kind::Alert => Self::Alert(Box::new(AlertTask::load(program, plan, rules, input)?)),
