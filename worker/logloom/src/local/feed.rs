@@ -87,7 +87,7 @@ impl Feed {
         if self.ended {
             return Ok(Fed::Ended);
         }
-        let place = self.place.to_string();
+        let place = &self.place;
         let mut truncate = Truncate;
         loop {
             let follow = matches!(self.source, Source::Tail(_));
@@ -100,7 +100,7 @@ impl Feed {
                 Some(keep) => keep,
                 None => &mut truncate,
             };
-            let fail = |error| InputError::Read { place: place.clone(), line: at.line, byte: at.byte, error };
+            let fail = |error| InputError::Read { place: place.to_string(), line: at.line, byte: at.byte, error };
             if reader.ready(overflow).map_err(fail)? || !follow {
                 break;
             }
@@ -124,7 +124,7 @@ impl Feed {
             Some(keep) => keep,
             None => &mut truncate,
         };
-        let fail = |error| InputError::Read { place, line: at.line, byte: at.byte, error };
+        let fail = |error| InputError::Read { place: place.to_string(), line: at.line, byte: at.byte, error };
         match reader.take_ready(overflow).map_err(fail)? {
             Some(line) => {
                 let reference = reference.filter(|_| line.digest.is_some());
