@@ -5,7 +5,8 @@
 //! emitted again carries the same id and a higher revision.
 
 use std::fmt;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 /// A 128-bit identity, written as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -63,39 +64,42 @@ impl Origin {
 
 /// Builds an id out of parts, each with its length, so that no two lists of parts collide by
 /// concatenation.
-#[derive(Clone)]
-pub struct IdBuilder(Xxh3);
+#[derive(Debug, Clone, Default)]
+pub struct IdBuilder(SmallVec<[u8; 240]>);
 
 impl IdBuilder {
     /// `kind` separates the name spaces (`window`, `aggregate`, `alert`, `incident`, `group`).
     pub fn new(kind: &str) -> Self {
-        Self(Xxh3::new()).bytes(kind.as_bytes())
+        Self::default().bytes(kind.as_bytes())
     }
 
     /// Adds a byte string.
     #[must_use]
+    #[inline]
     pub fn bytes(mut self, part: &[u8]) -> Self {
-        self.0.update(&(part.len() as u64).to_le_bytes());
-        self.0.update(part);
+        self.0.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(part);
         self
     }
 
     /// Adds a text.
     #[must_use]
+    #[inline]
     pub fn str(self, part: &str) -> Self {
         self.bytes(part.as_bytes())
     }
 
     /// Adds a number.
     #[must_use]
+    #[inline]
     pub fn number(mut self, part: i64) -> Self {
-        self.0.update(&part.to_le_bytes());
+        self.0.extend_from_slice(&part.to_le_bytes());
         self
     }
 
     /// The id.
     pub fn finish(self) -> Id {
-        Id(self.0.digest128())
+        Id(xxh3_128(&self.0))
     }
 }
 

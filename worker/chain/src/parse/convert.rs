@@ -233,6 +233,9 @@ fn whole(text: &[u8]) -> Option<i64> {
 /// The text, with U+FFFD for what is not UTF-8.
 #[inline]
 pub fn valid_text<'a>(text: &'a [u8], arena: &'a Bump, replaced: &mut bool) -> &'a [u8] {
+    if text.is_ascii() {
+        return text;
+    }
     match std::str::from_utf8(text) {
         Ok(_) => text,
         Err(_) => {

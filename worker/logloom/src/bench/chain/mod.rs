@@ -16,7 +16,8 @@ use std::time::Duration;
 
 pub use jobs::JobError;
 
-const BLOCK: usize = 65_536;
+/// Large, so that a job finds its state in the caches for most of its turn.
+const BLOCK: usize = 262_144;
 const SCOPES: u64 = 100_000;
 /// Lines between two checkpoints: at 700,000 a second one every three seconds (a worker writes one every ten).
 const CHECKPOINT_EVERY: u64 = 2_000_000;
