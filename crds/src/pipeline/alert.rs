@@ -58,8 +58,8 @@ pub struct Alert {
     /// `info`, `warning` (default), `critical` or `page`.
     #[serde(default)]
     pub severity: Severity,
-    /// Columns of the scope by which alerts are grouped into one incident. Default: the rule's own
-    /// scope.
+    /// Columns of the scope by which alerts are grouped into one incident. Default: those of the
+    /// coarsest scope above the rule's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"))]
     pub group_by: Vec<Column>,

@@ -31,7 +31,8 @@ pub struct Join {
     #[serde(default = "default_max_events")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_events: u32,
-    /// Most bytes of one key; at the bound the key is completed early and counted. Default 1MiB.
+    /// Mode assemble: most bytes of one key's events, as rows; at the bound the key is completed early and counted.
+    /// Default 1MiB.
     #[serde(default = "default_max_bytes")]
     pub max_bytes: ByteSize,
     /// When true a partner that comes late goes out as an update of the joined event. Default false:

@@ -152,6 +152,8 @@ pub struct Join {
     pub observe: Observation,
     /// Bound of members of one group or partners of one row.
     pub max_events: u32,
+    /// Assemble: bound of the bytes of one group.
+    pub group_bytes: u64,
     /// Bound of buffered bytes of one task, logical (R18).
     pub max_bytes: u64,
     /// Whether partners that come after emission go out as updates.

@@ -205,6 +205,7 @@ pub(super) fn join(input: &Input<'_>, parses: &Parses, scopes: &Scopes, metrics:
         streams,
         observe,
         max_events: spec.max_events.max(1),
+        group_bytes: spec.max_bytes.as_bytes().max(1),
         // Offsets inside a slot are 32 bits wide.
         max_bytes: input.pipeline.limits.join_bytes.as_bytes().min(2 << 30),
         late_updates: spec.late_updates,

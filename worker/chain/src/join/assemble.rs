@@ -18,6 +18,19 @@ struct Group {
     first: EventTime,
     deadline: EventTime,
     members: SmallVec<[RowRef; 4]>,
+    /// Bytes of the members' rows.
+    bytes: u64,
+}
+
+impl Group {
+    fn push(&mut self, order: &TimeOrder, row: RowRef) {
+        self.members.push(row);
+        self.bytes += order.arrival(row).row.len() as u64;
+    }
+
+    fn is_full(&self, join: &Join) -> bool {
+        self.members.len() >= join.max_events as usize || self.bytes >= join.group_bytes
+    }
 }
 
 /// Open groups.
@@ -43,10 +56,10 @@ impl Assemble {
         self.expire(join, order, held.time, emit);
         let hash = hash64(order.key(row));
         match self.find(order, hash, row) {
-            Some(group) => group.members.push(row),
-            None => self.open(hash, row, held.time, held.time.plus(join.within)),
+            Some(group) => group.push(order, row),
+            None => self.open(order, hash, row, held.time, held.time.plus(join.within)),
         }
-        let full = self.find(order, hash, row).is_some_and(|group| group.members.len() >= join.max_events as usize);
+        let full = self.find(order, hash, row).is_some_and(|group| group.is_full(join));
         if held.completes {
             self.complete(join, order, hash, row, Emission::Regular, emit);
         } else if full {
@@ -63,12 +76,12 @@ impl Assemble {
             && row.time <= group.deadline
         {
             let held = order.push(row);
-            group.members.push(held);
+            group.push(order, held);
             return Taken::LateJoined;
         }
         if row.time.plus(join.within) >= order.frontier() && !self.is_open(order, hash, row.key) {
             let held = order.push(row);
-            self.open(hash, held, row.time, row.time.plus(join.within));
+            self.open(order, hash, held, row.time, row.time.plus(join.within));
             return Taken::LateJoined;
         }
         if !join.late_updates {
@@ -99,8 +112,8 @@ impl Assemble {
     pub(super) fn restore(&mut self, join: &Join, order: &TimeOrder, row: RowRef, opened: EventTime) {
         let hash = hash64(order.key(row));
         match self.find(order, hash, row) {
-            Some(group) => group.members.push(row),
-            None => self.open(hash, row, opened, opened.plus(join.within)),
+            Some(group) => group.push(order, row),
+            None => self.open(order, hash, row, opened, opened.plus(join.within)),
         }
     }
 
@@ -118,8 +131,9 @@ impl Assemble {
         self.groups.find(hash, |group| group.hash == hash && order.key(group.members[0]) == key).is_some()
     }
 
-    fn open(&mut self, hash: u64, row: RowRef, first: EventTime, deadline: EventTime) {
-        let group = Group { hash, first, deadline, members: SmallVec::from_elem(row, 1) };
+    fn open(&mut self, order: &TimeOrder, hash: u64, row: RowRef, first: EventTime, deadline: EventTime) {
+        let mut group = Group { hash, first, deadline, members: SmallVec::new(), bytes: 0 };
+        group.push(order, row);
         self.groups.insert_unique(hash, group, |group| group.hash);
         // In order this is the back of the queue; a late row goes to its place.
         let at = match self.due.back() {

@@ -17,6 +17,7 @@ fn join(mode: JoinMode) -> Join {
         streams: vec![stream(0), stream(1)],
         observe: Observation::default(),
         max_events: 1000,
+        group_bytes: 1 << 20,
         max_bytes: 1 << 30,
         late_updates: false,
         complete: vec![None, None],
@@ -203,6 +204,22 @@ fn late_updates_go_out_marked() {
     let taken = state.push(&join, arrival(&late, &[1]), &mut |output| outputs.take(output));
     assert_eq!(taken, Taken::LateJoined);
     assert_eq!(outputs.events[0].emission, "Late");
+}
+
+#[test]
+fn a_group_that_has_grown_too_large_goes_out_early_and_loses_nobody() {
+    for join in [Join { max_events: 10, ..join(JoinMode::Assemble) }, Join { group_bytes: 30, ..join(JoinMode::Assemble) }] {
+        let mut state = JoinState::new(&join);
+        let mut outputs = Seen::default();
+        for index in 0..25u8 {
+            let input = Input { time: i64::from(index) * 1_000, id: u128::from(index), stream: 0, key: 1 };
+            state.push(&join, arrival(&input, &[1]), &mut |output| outputs.take(output));
+        }
+        state.advance(&join, EventTime::MAX, &mut |output| outputs.take(output));
+        let sizes: Vec<usize> = outputs.events.iter().map(|output| output.members.len()).collect();
+        assert_eq!(sizes, [10, 10, 5]);
+        assert_eq!(outputs.events.iter().filter(|output| output.emission == "Evicted").count(), 2);
+    }
 }
 
 #[test]

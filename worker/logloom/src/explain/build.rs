@@ -26,20 +26,28 @@ pub fn chart(compilation: &Compilation, pipeline: &Loaded<TenantPipeline>, progr
         chart.blocks.push(source::block(source, resource, &manifest.resource.spec));
         chart.arrows.push(arrow(&source::id(&source.name), "ingest", "lines"));
     }
-    chart.blocks.extend([stages::ingest(program), stages::correlate(program, spec), stages::analyze(program, spec), stages::alert(program, spec)]);
+    chart.blocks.extend([stages::ingest(program, spec), stages::correlate(program, spec), stages::analyze(program, spec), stages::alert(program, spec)]);
     chart.blocks.push(outputs(program, spec));
     let key = spec.join.as_ref().map_or_else(|| "rows".to_owned(), |join| format!("rows by {}", join.key));
     chart.arrows.push(arrow("ingest", "correlate", &key));
-    chart.arrows.push(arrow("correlate", "analyze", "panes by cohort"));
+    chart.arrows.push(arrow(panes_from(program), "analyze", "panes by cohort"));
     chart.arrows.push(arrow("analyze", "alert", "insights"));
     if !program.augment.is_empty() {
         chart.arrows.push(arrow("analyze", "correlate", "closed values"));
     }
     let mined = program.sources.iter().any(|source| source.mining.is_some());
-    chart.arrows.push(arrow("ingest", "outputs", if mined { "deadletter, templates, ledger" } else { "deadletter, ledger" }));
-    chart.arrows.push(arrow("correlate", "outputs", "events, late, ledger"));
+    let streams = |names: &[(&str, bool)]| names.iter().filter(|(_, sent)| *sent).map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let early = program.panes_in_ingest;
+    let from_ingest = streams(&[("deadletter", true), ("templates", mined), ("late", early), ("ledger", true)]);
+    chart.arrows.push(arrow("ingest", "outputs", &from_ingest));
+    chart.arrows.push(arrow("correlate", "outputs", &streams(&[("events", true), ("late", !early), ("ledger", true)])));
     chart.arrows.push(arrow("alert", "outputs", "aggregates, alerts, findings"));
     chart
+}
+
+/// The stage that counts rows in panes, and knows which of them are late.
+fn panes_from(program: &Program) -> &'static str {
+    if program.panes_in_ingest { "ingest" } else { "correlate" }
 }
 
 /// What leaves the chain, and where to.
@@ -53,7 +61,7 @@ fn outputs(program: &Program, spec: &TenantPipelineSpec) -> Block {
         ("findings", "alert", "what detectors found, and new templates"),
         ("templates", "ingest", "templates with exact counts"),
         ("deadletter", "ingest", "lines that cannot be read, with reason and raw bytes"),
-        ("late", "correlate", "rows behind every window's lateness"),
+        ("late", panes_from(program), "rows behind every window's lateness"),
     ];
     for (stream, stage, what) in made_of {
         let sinks: Vec<String> = spec.sinks.iter().filter(|sink| stream_name(sink) == stream).map(sink_name).collect();

@@ -12,8 +12,10 @@ use logloom_chain::window::plan::SILENT_CLOSES;
 use logloom_crds::pipeline::{self as api, TenantPipelineSpec};
 
 /// The ingest stage.
-pub(super) fn ingest(program: &Program) -> Block {
-    let mut block = Block::new("ingest", Room::Stage, "ingest: lines become rows");
+pub(super) fn ingest(program: &Program, spec: &TenantPipelineSpec) -> Block {
+    let early = program.panes_in_ingest;
+    let title = if early { "ingest: lines become rows and panes" } else { "ingest: lines become rows" };
+    let mut block = Block::new("ingest", Room::Stage, title);
     block.fact("task", "one per source partition");
     let continued = program.sources.iter().any(|source| source.parse.multiline().is_some());
     let follows = if continued { "; continuation lines go where their start line went" } else { "" };
@@ -28,15 +30,22 @@ pub(super) fn ingest(program: &Program) -> Block {
         state.push(format!("at most {bound} templates of {}, the least used makes room", source.name));
     }
     state.push("pieces of cut lines up to the size bound".to_owned());
+    if early {
+        block.fact("measures", spec_metrics(program, spec));
+        state.push(panes_bound(program));
+    }
     block.fact("state", state.join("; "));
     let mined = if program.sources.iter().any(|source| source.mining.is_some()) { ", templates with counts" } else { "" };
-    block.fact("emits", format!("rows, dead letters{mined}, ledger entries"));
+    let panes = if early { ", panes (sums and sketches per scope), late rows" } else { "" };
+    block.fact("emits", format!("rows{panes}, dead letters{mined}, ledger entries"));
     block
 }
 
 /// The correlate stage.
 pub(super) fn correlate(program: &Program, spec: &TenantPipelineSpec) -> Block {
-    let mut block = Block::new("correlate", Room::Stage, "correlate: rows become events and panes");
+    let early = program.panes_in_ingest;
+    let title = if early { "correlate: rows become events" } else { "correlate: rows become events and panes" };
+    let mut block = Block::new("correlate", Room::Stage, title);
     block.fact("task", "one per partition of the rows");
     let mut state = Vec::new();
     match (&program.join, &spec.join) {
@@ -53,14 +62,23 @@ pub(super) fn correlate(program: &Program, spec: &TenantPipelineSpec) -> Block {
     for (source, dedupe) in program.sources.iter().filter_map(|source| Some((source, source.dedupe?))) {
         state.push(format!("hashes of {} for {}", source.name, span(dedupe.window)));
     }
+    if early {
+        block.fact("emits", "events, ledger entries");
+        return block;
+    }
     block.fact("measures", spec_metrics(program, spec));
     block.fact("takes along", augment(program, spec));
-    let panes = if program.pane > Span::ZERO { format!("panes of {} for ", span(program.pane)) } else { String::new() };
-    state.push(format!("{panes}at most {} live scopes; beyond, new ones count at their parent", program.limits.live_scopes));
+    state.push(panes_bound(program));
     block.fact("state", state.join("; "));
     let samples = if program.windows.iter().any(takes_samples) { " and raw samples for session and count windows" } else { ", no events" };
     block.fact("emits", format!("panes (sums and sketches per scope{samples}), events, late rows, ledger entries"));
     block
+}
+
+/// What bounds the open panes of a task.
+fn panes_bound(program: &Program) -> String {
+    let panes = if program.pane > Span::ZERO { format!("panes of {} for ", span(program.pane)) } else { String::new() };
+    format!("{panes}at most {} live scopes; beyond, new ones count at their parent", program.limits.live_scopes)
 }
 
 /// Windows that panes cannot make: each needs the values one by one.

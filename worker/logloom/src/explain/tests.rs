@@ -104,6 +104,20 @@ fn what_the_examples_do_not_have() {
 }
 
 #[test]
+fn panes_that_are_folded_in_ingest_come_from_there() {
+    let mut resources = Resources::new();
+    let (before, _) = OTHER.split_once("  windows:").unwrap();
+    let alone = before.replace(", dedupe: { window: 1h, host: host }", "").replace("  multiline: { start: '^\\d{4}', field: message }\n", "");
+    let text = format!("{alone}  windows: [{{ name: m1, tumbling: 1m }}]\n");
+    resources.add_file("simple.yaml", text.as_bytes());
+    let compilation = compile_all(resources);
+    assert!(!compilation.has_errors(), "{:#?}", compilation.findings);
+    let text = check_text(&drawn(&compilation));
+    assert!(text.contains("ingest: lines become rows and panes") && text.contains("correlate: rows become events ──"), "{text}");
+    assert!(text.contains("from ingest: rows behind every window's lateness"), "{text}");
+}
+
+#[test]
 fn arrows_begin_and_end_at_blocks() {
     for chart in [tenant("acme"), tenant("trainticket")] {
         let is_block = |id: &str| chart.blocks.iter().filter(|block| block.id == id).count() == 1;
