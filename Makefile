@@ -57,7 +57,7 @@ FUZZ_TARGETS = decoders frames expressions
 
 .PHONY: fuzz
 fuzz: setup ## Fuzz decoders, frames and expressions, FUZZ_SECONDS each
-	@command -v c++ >/dev/null || apt-get install -y -q g++
+	@command -v c++ >/dev/null || { apt-get update -q && apt-get install -y -q g++; }
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install cargo-fuzz --version 0.13.2 --locked
 	cd worker && for target in $(FUZZ_TARGETS); do \
 	  RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$(abspath $(TARGET))/fuzz" $(CARGO) fuzz run --fuzz-dir fuzz --sanitizer none $$target -- \

@@ -83,7 +83,7 @@ impl Feed {
     ///
     /// # Errors
     /// [`InputError::Read`].
-    pub fn next(&mut self) -> Result<Fed<'_>, InputError> {
+    pub fn read(&mut self) -> Result<Fed<'_>, InputError> {
         if self.ended {
             return Ok(Fed::Ended);
         }

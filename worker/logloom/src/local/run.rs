@@ -254,7 +254,7 @@ impl Run<'_> {
                 None => self.rest()?,
             }
             batches = batches.wrapping_add(1);
-            if batches % LOOK_EVERY == 0 || self.settings.follow {
+            if batches.is_multiple_of(LOOK_EVERY) || self.settings.follow {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(false);
                 }
@@ -272,7 +272,7 @@ impl Run<'_> {
         // The clock is read before the file is looked at: what the look does not find was written after it (R3).
         let asked = self.claims[partition].is_some().then(now);
         while count < BATCH_LINES && self.machine.waiting_bytes(partition) < BATCH_BYTES {
-            match self.feeds[partition].next()? {
+            match self.feeds[partition].read()? {
                 Fed::Line(line, reference) => {
                     let superlog = line.digest.map(|digest| Superlog { full_length: line.full_length, digest, reference: reference.as_deref() });
                     self.machine.line(partition, RawLine { bytes: line.bytes, superlog }, None);

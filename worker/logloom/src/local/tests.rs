@@ -179,7 +179,7 @@ fn text_that_is_not_utf8_is_kept_as_far_as_it_is_text() {
 fn a_million_scopes_against_a_bound_of_ten_thousand_are_counted_coarser() {
     let mut input = Vec::new();
     for number in 0..1_000_000u32 {
-        let _ = write!(input, "{{\"ts\":{},\"service\":\"s{}\",\"host\":\"h{number}\",\"ms\":7}}\n", 1_767_225_600_000u64 + u64::from(number) / 2_000, number % 5);
+        let _ = writeln!(input, "{{\"ts\":{},\"service\":\"s{}\",\"host\":\"h{number}\",\"ms\":7}}", 1_767_225_600_000u64 + u64::from(number) / 2_000, number % 5);
     }
     let place = Site::with(&input);
     let summary = place.run();
@@ -305,7 +305,7 @@ fn a_quiet_file_that_is_followed_closes_its_windows_by_claims() {
         let runner = scope.spawn(|| place.run_to(&out, true, &stop));
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
         let mut file = File::options().append(true).open(place.input()).unwrap();
-        write!(file, "{{\"ts\":{now},\"service\":\"cart\",\"host\":\"a\",\"ms\":7}}\n").unwrap();
+        writeln!(file, "{{\"ts\":{now},\"service\":\"cart\",\"host\":\"a\",\"ms\":7}}").unwrap();
         // Nothing more comes. The window of one second closes when a claim passes it: disorder and margin later.
         let closed = || out.join("aggregates.jsonl").exists() && !records(&out, "aggregates").is_empty();
         let started = Instant::now();

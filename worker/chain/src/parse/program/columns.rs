@@ -25,13 +25,16 @@ pub(super) enum Source {
     Constant(Constant),
 }
 
+/// Values by what the line says.
+pub(super) type ValueMap = Vec<(Box<[u8]>, Box<[u8]>)>;
+
 /// What happens to a value before it is converted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shape {
     /// Place in `ParseProgram::extracts`.
     pub extract: Option<usize>,
     /// Sorted by key.
-    pub map: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub map: ValueMap,
 }
 
 /// A cell that belongs to the program.

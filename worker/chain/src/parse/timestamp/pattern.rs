@@ -113,7 +113,7 @@ impl Pattern {
 
     fn check(&self) -> Result<(), PatternError> {
         for (name, group) in GROUPS {
-            let count = self.parts.iter().filter(|part| group(part)).count();
+            let count = self.parts.iter().filter(group).count();
             if count > 1 {
                 return Err(PatternError::Twice(name));
             }

@@ -14,10 +14,13 @@ use std::collections::BTreeMap;
 /// Windows for which a silent scope's values are kept.
 const KEPT_WINDOWS: i64 = 10;
 
+/// The end of a window and its values.
+type Closed = (EventTime, Vec<Scalar>);
+
 /// Closed values by augmentation and scope.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ClosedValues {
-    values: BTreeMap<(u16, Box<[u8]>), (EventTime, Vec<Scalar>)>,
+    values: BTreeMap<(u16, Box<[u8]>), Closed>,
     /// Greatest window end per augmentation, for forgetting.
     latest: BTreeMap<u16, EventTime>,
 }

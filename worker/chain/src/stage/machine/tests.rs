@@ -69,6 +69,9 @@ enum Act {
     Claim { partition: usize, time: i64 },
 }
 
+/// Count and values by end, rule and scope.
+type Last = BTreeMap<(EventTime, u16, Vec<u8>), (u64, Vec<Scalar>)>;
+
 #[derive(Default)]
 struct Records(Vec<(Stream, Vec<u8>)>);
 
@@ -87,7 +90,7 @@ impl Records {
     }
 
     /// The last revision of every object.
-    fn last(&self) -> BTreeMap<(EventTime, u16, Vec<u8>), (u64, Vec<Scalar>)> {
+    fn last(&self) -> Last {
         let mut last: BTreeMap<_, (u32, u64, Vec<Scalar>)> = BTreeMap::new();
         for payload in self.of(Stream::Aggregates) {
             let record = AggregateRecord::load(&mut Reader::new(payload)).unwrap();

@@ -20,7 +20,7 @@ struct Pane {
     sum: f64,
     max: f64,
     few: [f32; EXACT],
-    buckets: Option<Box<BTreeMap<i32, u32>>>,
+    buckets: Option<BTreeMap<i32, u32>>,
 }
 
 /// How fields are found.
@@ -115,7 +115,7 @@ impl Bare {
                 let buckets = pane.buckets.get_or_insert_with(|| {
                     let mut buckets = BTreeMap::new();
                     few.iter().for_each(|value| *buckets.entry(bucket(f64::from(*value))).or_insert(0) += 1);
-                    Box::new(buckets)
+                    buckets
                 });
                 *buckets.entry(bucket(duration)).or_insert(0) += 1;
             }

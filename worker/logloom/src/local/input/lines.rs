@@ -295,11 +295,8 @@ mod tests {
         let mut reader = LineReader::new(Box::new(Slow(Cursor::new(text.to_vec()), step)), bound);
         let (mut all, mut keep) = (Vec::new(), Keep::default());
         let own = |line: &Line<'_>| (line.number, line.bytes.to_vec(), line.full_length, line.digest.is_some());
-        loop {
-            match reader.next(&mut keep).unwrap() {
-                Next::Line(line) => all.push(own(&line)),
-                Next::End { .. } => break,
-            }
+        while let Next::Line(line) = reader.next(&mut keep).unwrap() {
+            all.push(own(&line));
         }
         if let Some(line) = reader.finish(&mut keep).unwrap() {
             all.push(own(&line));

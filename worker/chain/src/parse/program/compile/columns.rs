@@ -1,6 +1,7 @@
 //! `fields`: one plan per column.
 
 use super::Compiler;
+use super::super::columns::ValueMap;
 use crate::parse::convert::Converter;
 use crate::parse::fields::{Extracted, SlotTable};
 use crate::parse::program::columns::{ColumnPlan, Constant, Shape, Source};
@@ -240,9 +241,9 @@ impl Compiler<'_> {
         path: &str,
         field: &Field,
         converter: &Converter,
-    ) -> Vec<(Box<[u8]>, Box<[u8]>)> {
+    ) -> ValueMap {
         let arena = Bump::new();
-        let mut map: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::with_capacity(field.map.len());
+        let mut map = ValueMap::with_capacity(field.map.len());
         for (key, value) in &field.map {
             if let Err(misfit) =
                 converter.cell(Extracted::Text(value.as_bytes()), &arena, &mut false)
