@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use logloom_chain::log::Rule;
-use logloom_sim::{Config, Figures, Outcome, Programs, Violation, Weather, run};
+use logloom_sim::{Config, Figures, Outcome, Pipeline, Pipelines, Violation, Weather, run};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +39,9 @@ struct WeatherFlags {
     /// Some runs have a change of generation (R22); not complete yet.
     #[arg(long)]
     changes: bool,
+    /// Which pipeline; else each seed draws.
+    #[arg(long, conflicts_with = "changes")]
+    shape: Option<Pipeline>,
 }
 
 impl WeatherFlags {
@@ -97,6 +100,9 @@ struct Mutants {
     /// Only these rules.
     #[arg(long, value_name = "RULE")]
     only: Vec<Rule>,
+    /// Which pipeline; else each seed draws, and rules of provisionals run where they matter.
+    #[arg(long)]
+    shape: Option<Pipeline>,
     /// Threads; each runs whole seeds.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -111,22 +117,22 @@ struct Mutants {
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let programs = match Programs::compile() {
-        Ok(programs) => programs,
+    let pipelines = match Pipelines::compile() {
+        Ok(pipelines) => pipelines,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(2);
         }
     };
     match arguments.command {
-        Command::Run(many) => run_many(&programs, &many),
-        Command::Replay(one) => replay(&programs, &one),
-        Command::Mutants(mutants) => lift_each(&programs, &mutants),
+        Command::Run(many) => run_many(&pipelines, &many),
+        Command::Replay(one) => replay(&pipelines, &one),
+        Command::Mutants(mutants) => lift_each(&pipelines, &mutants),
     }
 }
 
-fn config(seed: u64, without: Option<Rule>, weather: Weather) -> Config {
-    let config = Config { weather, ..Config::new(seed) };
+fn config(seed: u64, without: Option<Rule>, weather: Weather, pipeline: Option<Pipeline>) -> Config {
+    let config = Config { weather, pipeline, ..Config::new(seed) };
     without.map_or(config, |rule| config.without(rule))
 }
 
@@ -143,7 +149,7 @@ struct Sum {
 }
 
 /// Runs seeds on some threads; each takes the next one. With `stop`, no seed behind a violation is begun.
-fn sweep(programs: &Programs, seeds: std::ops::Range<u64>, jobs: usize, stop: bool, config: impl Fn(u64) -> Config + Sync) -> Sum {
+fn sweep(pipelines: &Pipelines, seeds: std::ops::Range<u64>, jobs: usize, stop: bool, config: impl Fn(u64) -> Config + Sync) -> Sum {
     let next = AtomicU64::new(seeds.start);
     let bound = AtomicU64::new(seeds.end);
     let work = || {
@@ -153,7 +159,7 @@ fn sweep(programs: &Programs, seeds: std::ops::Range<u64>, jobs: usize, stop: bo
             if seed >= bound.load(Ordering::Relaxed) {
                 return sum;
             }
-            let Outcome { violation, figures } = run(programs, config(seed));
+            let Outcome { violation, figures } = run(pipelines, config(seed));
             sum.runs += 1;
             sum.figures.add(&figures);
             if let Some(violation) = violation {
@@ -176,17 +182,20 @@ fn sweep(programs: &Programs, seeds: std::ops::Range<u64>, jobs: usize, stop: bo
     all
 }
 
-fn run_many(programs: &Programs, many: &Many) -> ExitCode {
+fn run_many(pipelines: &Pipelines, many: &Many) -> ExitCode {
     let weather = many.weather.weather();
     let begun = Instant::now();
     let seeds = many.from..many.from + many.seeds;
-    let sum = sweep(programs, seeds, many.jobs, !many.keep_going, |seed| changing(config(seed, many.without, weather), many.weather));
+    let sum = sweep(pipelines, seeds, many.jobs, !many.keep_going, |seed| changing(config(seed, many.without, weather, many.weather.shape), many.weather));
     let seconds = begun.elapsed().as_secs_f64();
     for (seed, violation) in sum.violations.iter().take(20) {
         println!("seed {seed}: {}: {}", violation.kind, violation.detail);
         println!("  again: logloom-sim replay {seed} --trace{}{}", without(many.without), flag(weather));
         if many.weather.changes {
             println!("  (with --changes)");
+        }
+        if let Some(pipeline) = many.weather.shape {
+            println!("  (with --shape {})", format!("{pipeline:?}").to_lowercase());
         }
     }
     let mut figures = Map::new();
@@ -214,9 +223,9 @@ fn flag(weather: Weather) -> &'static str {
     }
 }
 
-fn replay(programs: &Programs, one: &Replay) -> ExitCode {
-    let config = Config { trace: one.trace, ..changing(config(one.seed, one.without, one.weather.weather()), one.weather) };
-    let outcome = run(programs, config);
+fn replay(pipelines: &Pipelines, one: &Replay) -> ExitCode {
+    let config = Config { trace: one.trace, ..changing(config(one.seed, one.without, one.weather.weather(), one.weather.shape), one.weather) };
+    let outcome = run(pipelines, config);
     match &outcome.violation {
         None => println!("seed {}: no violation", one.seed),
         Some(violation) => println!("seed {}: {}: {}", one.seed, violation.kind, violation.detail),
@@ -227,14 +236,14 @@ fn replay(programs: &Programs, one: &Replay) -> ExitCode {
     if outcome.violation.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn lift_each(programs: &Programs, mutants: &Mutants) -> ExitCode {
+fn lift_each(pipelines: &Pipelines, mutants: &Mutants) -> ExitCode {
     let rules = if mutants.only.is_empty() { Rule::ALL } else { &mutants.only };
     println!("{:<26} {:<6} {:>7} {:>6} {:>6}  violations", "without", "rule", "first", "runs", "caught");
     let mut figures = Map::new();
     let mut blind = 0;
     for rule in rules {
         let stop = !mutants.count;
-        let sum = sweep(programs, 1..mutants.seeds + 1, mutants.jobs, stop, |seed| config(seed, Some(*rule), Weather::Mixed));
+        let sum = sweep(pipelines, 1..mutants.seeds + 1, mutants.jobs, stop, |seed| config(seed, Some(*rule), Weather::Mixed, mutants.shape));
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for violation in sum.violations.values() {
             *kinds.entry(violation.kind).or_default() += 1;

@@ -1,5 +1,6 @@
 //! What a run is given, and the scales of simulated time.
 
+use crate::program::Pipeline;
 use logloom_chain::log::{Rule, Rules};
 
 /// Simulated time, microseconds since the Unix epoch.
@@ -37,6 +38,8 @@ pub struct Config {
     pub weather: Weather,
     /// Some runs have a change of generation (R22). Not complete: about one such run in twenty does not finish its change.
     pub changes: bool,
+    /// Which pipeline; none: the seed draws. Runs that may have a change of generation have joins.
+    pub pipeline: Option<Pipeline>,
     /// Print what happens.
     pub trace: bool,
 }
@@ -44,7 +47,7 @@ pub struct Config {
 impl Config {
     /// A run with all rules.
     pub fn new(seed: u64) -> Self {
-        Self { seed, rules: Rules::ALL, weather: Weather::Mixed, changes: false, trace: false }
+        Self { seed, rules: Rules::ALL, weather: Weather::Mixed, changes: false, pipeline: None, trace: false }
     }
 
     /// The same without a rule. Rules that protect each other from inside are lifted together: with repair by request a
@@ -56,6 +59,9 @@ impl Config {
             self.rules = self.rules.without(Rule::Repair);
         }
         self.changes |= rule.number() == "R22";
+        if rule.number() == "R25" {
+            self.pipeline.get_or_insert(Pipeline::Ingest);
+        }
         if rule == Rule::Fingerprint {
             self.rules = self.rules.without(Rule::LogIsAppendOnly);
         }

@@ -35,5 +35,5 @@ pub mod world;
 
 pub use config::{Config, Weather};
 pub use figures::Figures;
-pub use program::Programs;
+pub use program::{Pipeline, Pipelines, Programs};
 pub use world::{Outcome, Violation, run};

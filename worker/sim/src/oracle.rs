@@ -14,13 +14,13 @@
 mod reference;
 mod refold;
 
-use crate::stage::{Body, Row};
+use crate::stage::{Body, Row, link_of};
 use crate::topology::{Input, Kind, TaskId};
 use crate::world::{Violation, World};
 use logloom_chain::log::ledger::Book;
-use logloom_chain::log::{Offset, Position, Rule, Upstream};
+use logloom_chain::log::{Offset, OutletIndex, Position, Rule, Upstream};
 use logloom_chain::stage::events::EventRecord;
-use logloom_chain::stage::plan::LedgerStage;
+use logloom_chain::stage::plan::{LedgerStage, ingest_link};
 use logloom_chain::wire::Writer;
 use refold::{Accepted, Refold};
 use std::collections::BTreeMap;
@@ -118,7 +118,7 @@ fn compare_links(
             wait(missing, format!("{name}: accepted up to {next}, {} records are still to come", expected.len() - below.len()));
         }
         if let Input::Source(source) = spec.input
-            && index < usize::from(world.programs.plan.joins)
+            && matches!(link_of(spec, OutletIndex(index as u16)), ingest_link::JOINS | ingest_link::PANES)
             && next.offset < world.end_of(task, source)
         {
             wait(missing, format!("{name}: accepted up to {next} of {}", world.end_of(task, source)));

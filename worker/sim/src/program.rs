@@ -1,10 +1,14 @@
 //! The pipelines that are simulated: resources in YAML, compiled by the chain's own compiler.
 //!
 //! ```text
-//!  app (2 partitions, text, several lines per event) ─┐
-//!  calls (1 partition, JSON)                         ─┴─► assemble by trace ─► w5, s10 ─► aggregates, alerts
+//!  joins:   app (2 partitions, text, several lines per event) ─┐
+//!           calls (1 partition, JSON)                         ─┴─► assemble by trace ─► w5, s10 ─► aggregates, alerts
+//!  ingest:  calls (3 partitions, JSON), panes folded in ingest (R25) ──────────────────► w5, s10 ─► aggregates, alerts
 //! ```
 
+use crate::config::Config;
+use crate::rng::Rng;
+use clap::ValueEnum;
 use logloom_chain::compile::program::{Program, SourceIndex};
 use logloom_chain::compile::{Input, compile};
 use logloom_chain::id::Origin;
@@ -19,72 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 
-const MANIFESTS: &str = r#"
-apiVersion: logloom.io/v1alpha1
-kind: ParsingManifest
-metadata: { name: app, namespace: tenant-sim }
-spec:
-  schema:
-    message: Line
-    proto: |
-      syntax = "proto3";
-      message Line { string level = 1; string service = 2; string host = 3; string trace_id = 4; string message = 5; }
-  decode:
-    - regex: { pattern: '^(?P<ts>\d{13}) (?P<level>[A-Z]+) (?P<service>[a-z]+) (?P<host>\S+) (?P<trace_id>\S+) (?P<message>.*)$' }
-  timestamp: { from: ts, formats: [unix_ms], disorder: 2s, maxFuture: 10s }
-  key: trace_id
-  dimensions: [service, host]
-  multiline: { start: '^\d{13} ', field: message, maxLines: 4, maxWait: 2s }
-  templates: { field: message }
----
-apiVersion: logloom.io/v1alpha1
-kind: ParsingManifest
-metadata: { name: calls, namespace: tenant-sim }
-spec:
-  schema:
-    message: Call
-    proto: |
-      syntax = "proto3";
-      message Call { string service = 1; string host = 2; string trace_id = 3; double ms = 4; }
-  decode: [{ json: {} }]
-  timestamp: { from: ts, formats: [unix_ms], disorder: 2s, maxFuture: 10s }
-  key: trace_id
-  dimensions: [service, host]
-"#;
-
-const PIPELINE: &str = r#"
-apiVersion: logloom.io/v1alpha1
-kind: TenantPipeline
-metadata: { name: sim, namespace: tenant-sim }
-spec:
-  sources:
-    - { name: app, external: {}, manifest: app }
-    - { name: calls, external: {}, manifest: calls }
-  join:
-    key: trace_id
-    mode: assemble
-    within: 3s
-    streams: [{ source: app }, { source: calls }]
-  scopes: [[service], [service, host]]
-  metrics:
-    - { name: latency, source: calls, value: ms, unit: ms }
-    - { name: errors, source: app, countWhere: "level == 'ERROR'" }
-  windows:
-    - { name: w5, tumbling: 5s, lateness: 2s }
-    - { name: s10, sliding: { size: 10s, slide: 5s } }
-  augment:
-    - { window: w5, scope: [service], values: ["count(latency)"], as: recent }
-  aggregate:
-    - { name: health, by: [service], window: w5 }
-    - { name: hosts, by: [service, host], window: s10, values: { most: max(latency), seen: count } }
-  alerts:
-    - name: errors
-      when: "errors >= MANY"
-      on: { window: w5, scope: [service] }
-      for: 1
-      severity: warning
-  limits: { liveScopes: SCOPES }
-"#;
+mod yaml;
 
 /// The inlined resources do not compile: a fault of this crate.
 #[derive(Debug, Error)]
@@ -94,9 +33,20 @@ pub struct SetupError {
     pub findings: String,
 }
 
-/// The compiled pipelines.
+/// The two shapes of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pipeline {
+    /// Rows are brought together first; correlate folds the panes.
+    Joins,
+    /// Nothing has to be brought together; ingest folds the panes, and claims carry provisionals (R25).
+    Ingest,
+}
+
+/// A compiled pipeline.
 #[derive(Clone)]
 pub struct Programs {
+    /// Its shape.
+    pub pipeline: Pipeline,
     /// What everybody runs.
     pub main: Arc<Program>,
     /// The same with a tighter bound of live scopes: what a process with little memory would run if bounds depended on
@@ -110,14 +60,22 @@ pub struct Programs {
     pub definition: Arc<Definition>,
 }
 
+/// Everything that a run may draw.
+#[derive(Clone)]
+pub struct Pipelines {
+    joins: Programs,
+    /// With and without allowed lateness, each with and without events.
+    ingest: Vec<Programs>,
+}
+
 /// Partitions of the joins link.
-pub const JOINS: u16 = 2;
+const JOINS: u16 = 2;
 /// Partitions of the panes link.
-pub const PANES: u16 = 2;
-/// Source partitions: (index of the source, number in it).
-pub const PARTITIONS: [(u16, u32); 3] = [(0, 0), (0, 1), (1, 0)];
-/// Allowed disorder D of both sources.
-pub const DISORDER: Span = Span::seconds(2);
+const PANES: u16 = 2;
+/// Source partitions of a run.
+pub const PARTITIONS: usize = 3;
+/// Lateness of windows in pipelines whose panes are folded in ingest: none, some, and more than any line is late.
+const LATENESS: [&str; 3] = ["0s", "4s", "1h"];
 
 struct NoSecrets;
 
@@ -127,29 +85,81 @@ impl SecretSource for NoSecrets {
     }
 }
 
-impl Programs {
+impl Pipeline {
+    /// Index of a source partition's source.
+    pub const fn source(self, partition: usize) -> u16 {
+        match self {
+            Self::Joins if partition == 2 => 1,
+            _ => 0,
+        }
+    }
+
+    /// Whether lines of a source partition are plain text, with continuation lines.
+    pub const fn is_text(self, partition: usize) -> bool {
+        matches!(self, Self::Joins) && self.source(partition) == 0
+    }
+}
+
+impl Pipelines {
     /// Compiles everything.
     ///
     /// # Errors
     /// [`SetupError`], only when this crate's YAML is wrong.
     pub fn compile() -> Result<Self, SetupError> {
+        let joins = Programs::of(Pipeline::Joins, yaml::MANIFESTS, yaml::JOINS, true)?;
+        let mut ingest = Vec::new();
+        for lateness in LATENESS {
+            for events in [false, true] {
+                let pipeline = yaml::INGEST.replace("LATENESS", lateness);
+                ingest.push(Programs::of(Pipeline::Ingest, yaml::MANIFESTS, &pipeline, events)?);
+            }
+        }
+        Ok(Self { joins, ingest })
+    }
+
+    /// What a run runs: what it asks for, or one in three times panes in ingest.
+    pub fn choose(&self, config: &Config) -> &Programs {
+        let mut rng = Rng::new(config.seed ^ 0x70a1_e500);
+        let drawn = if rng.below(3) == 0 { Pipeline::Ingest } else { Pipeline::Joins };
+        match config.pipeline.unwrap_or(drawn) {
+            _ if config.changes => &self.joins,
+            Pipeline::Joins => &self.joins,
+            Pipeline::Ingest => &self.ingest[rng.index(self.ingest.len())],
+        }
+    }
+}
+
+impl Programs {
+    fn of(pipeline: Pipeline, manifests: &str, resource: &str, events: bool) -> Result<Self, SetupError> {
+        let program = |many, scopes| program(manifests, &resource.replace("MANY", many).replace("SCOPES", scopes));
         let main = Arc::new(program("2", "1000")?);
-        let origin = |(source, number): (u16, u32)| {
+        let origin = |partition: usize| {
+            let source = pipeline.source(partition);
+            let number = (0..partition).filter(|other| pipeline.source(*other) == source).count() as u32;
             let name = main.sources[usize::from(source)].name.as_str();
             let origin = Origin::new(&main.tenant, name, u128::from(source) + 1, number);
             SourcePartition { source: SourceIndex(source), number, origin }
         };
-        let partitions = PARTITIONS.map(origin).to_vec();
-        let plan = Arc::new(Plan { partitions, joins: JOINS, panes: PANES, events: true, panes_in_ingest: false });
+        let partitions = (0..PARTITIONS).map(origin).collect();
+        let panes_in_ingest = main.panes_in_ingest;
+        if panes_in_ingest != (pipeline == Pipeline::Ingest) {
+            return Err(SetupError { findings: format!("{pipeline:?}: panes in ingest: {panes_in_ingest}") });
+        }
+        let plan = Arc::new(Plan { partitions, joins: JOINS, panes: PANES, events, panes_in_ingest });
         let definition = Arc::new(Definition::of(&main));
-        Ok(Self { definition, main, tight: Arc::new(program("2", "3")?), other: Arc::new(program("1", "1000")?), plan })
+        let (tight, other) = (Arc::new(program("2", "3")?), Arc::new(program("1", "1000")?));
+        Ok(Self { pipeline, definition, main, tight, other, plan })
+    }
+
+    /// Whether windows take every correction: no line is later than they allow.
+    pub fn corrects_all(&self) -> bool {
+        self.main.windows.iter().all(|window| window.lateness >= Span::seconds(3_600))
     }
 }
 
-fn program(many: &str, scopes: &str) -> Result<Program, SetupError> {
+fn program(manifests: &str, pipeline: &str) -> Result<Program, SetupError> {
     let mut resources = Resources::new();
-    resources.add_file("manifests.yaml", MANIFESTS.as_bytes());
-    let pipeline = PIPELINE.replace("MANY", many).replace("SCOPES", scopes);
+    resources.add_file("manifests.yaml", manifests.as_bytes());
     resources.add_file("pipeline.yaml", pipeline.as_bytes());
     let mut manifests = BTreeMap::new();
     for manifest in &resources.manifests {

@@ -1,7 +1,7 @@
 //! Source partitions: generated lines with offsets, holes, idle times, late and malformed lines.
 
 use crate::config::{BEGIN, MS, SECOND, Time};
-use crate::program::PARTITIONS;
+use crate::program::{PARTITIONS, Pipeline};
 use crate::rng::Rng;
 use logloom_chain::log::Offset;
 use std::collections::VecDeque;
@@ -77,11 +77,13 @@ pub struct Shape {
     pub strict: bool,
     /// When sources fall silent.
     pub until: Time,
+    /// Whose lines.
+    pub pipeline: Pipeline,
 }
 
 /// Generates all partitions.
 pub fn generate(rng: &mut Rng, shape: Shape) -> Vec<Source> {
-    (0..PARTITIONS.len()).map(|number| partition(rng, shape, number)).collect()
+    (0..PARTITIONS).map(|number| partition(rng, shape, number)).collect()
 }
 
 fn partition(rng: &mut Rng, shape: Shape, number: usize) -> Source {
@@ -94,13 +96,15 @@ fn partition(rng: &mut Rng, shape: Shape, number: usize) -> Source {
         source.coming.push_back((at, Arrival::Line(line)));
         offset = Offset(offset.0 + 1 + if rng.chance(60) { 1 + rng.below(3) } else { 0 });
     };
-    while at < shape.until {
+    let until = last_line(rng, shape);
+    let text = shape.pipeline.is_text(number);
+    while at < until {
         let time = event_time(rng, shape, at);
         let poison = rng.chance(8);
         let bad = poison || rng.chance(40);
-        let text = if PARTITIONS[number].0 == 0 { app_line(rng, time, bad) } else { call_line(rng, time, bad) };
-        write(&mut source, rng, at, text, false, poison);
-        if PARTITIONS[number].0 == 0 && !bad && rng.chance(300) {
+        let line = line(rng, shape.pipeline, text, time, bad);
+        write(&mut source, rng, at, line, false, poison);
+        if text && !bad && rng.chance(300) {
             for _ in 0..rng.range(1, 5) {
                 at += rng.range(5, 250) * MS;
                 let text = format!("    at frame {}", rng.below(90));
@@ -116,6 +120,14 @@ fn partition(rng: &mut Rng, shape: Shape, number: usize) -> Source {
     source
 }
 
+/// Where claims carry provisionals, many partitions fall silent for good long before the run ends.
+fn last_line(rng: &mut Rng, shape: Shape) -> Time {
+    match shape.pipeline {
+        Pipeline::Ingest if rng.chance(500) => rng.range(BEGIN / MS, shape.until / MS) * MS,
+        _ => shape.until,
+    }
+}
+
 /// Event time in milliseconds: within the allowed disorder, or not, or far in the future.
 fn event_time(rng: &mut Rng, shape: Shape, at: Time) -> i64 {
     let behind = if shape.strict || !rng.chance(100) { rng.range(0, 1_850) } else { rng.range(0, 9_000) };
@@ -126,6 +138,14 @@ fn event_time(rng: &mut Rng, shape: Shape, at: Time) -> i64 {
 const SERVICES: [&str; 3] = ["web", "cart", "pay"];
 const HOSTS: [&str; 3] = ["a", "b", "c"];
 const TEXTS: [&str; 4] = ["request done", "cache miss for key", "retry after timeout", "user logged in"];
+
+fn line(rng: &mut Rng, pipeline: Pipeline, text: bool, time: i64, bad: bool) -> String {
+    match pipeline {
+        Pipeline::Joins if text => app_line(rng, time, bad),
+        Pipeline::Joins => call_line(rng, time, bad),
+        Pipeline::Ingest => row_line(rng, time, bad),
+    }
+}
 
 fn app_line(rng: &mut Rng, time: i64, bad: bool) -> String {
     if bad {
@@ -144,4 +164,13 @@ fn call_line(rng: &mut Rng, time: i64, bad: bool) -> String {
     let (service, host) = (SERVICES[rng.index(3)], HOSTS[rng.index(3)]);
     let (trace, ms) = (rng.below(40), rng.below(4_000));
     format!(r#"{{"ts":{time},"service":"{service}","host":"{host}","trace_id":"t{trace}","ms":{}.5}}"#, ms)
+}
+
+fn row_line(rng: &mut Rng, time: i64, bad: bool) -> String {
+    if bad {
+        return "{ no json".to_owned();
+    }
+    let (service, host, text) = (SERVICES[rng.index(3)], HOSTS[rng.index(3)], TEXTS[rng.index(4)]);
+    let ms = rng.below(4_000);
+    format!(r#"{{"ts":{time},"service":"{service}","host":"{host}","ms":{ms}.5,"message":"{text} {ms}"}}"#)
 }

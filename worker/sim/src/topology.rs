@@ -1,6 +1,6 @@
 //! Tasks and logs of one generation: who reads what and feeds what.
 
-use crate::program::{PANES, PARTITIONS, Programs};
+use crate::program::{PARTITIONS, Programs};
 use logloom_chain::log::{LinkSpec, Upstream};
 use logloom_chain::stage::plan::{Plan, alert_link, analyze_link, correlate_link, ingest_link};
 
@@ -113,28 +113,32 @@ struct Builder<'p> {
 pub fn generation(programs: &Programs, generation: usize, first_task: TaskId, first_log: LogId, two_outlets: bool) -> Topology {
     let mut builder = Builder { plan: &programs.plan, generation, first_task, first_log, made: Topology::default() };
     let joins = builder.logs("joins", programs.plan.joins);
-    let panes = builder.logs("panes", PANES);
+    let panes = builder.logs("panes", programs.plan.panes);
+    let late = builder.logs("late", 1);
+    let in_ingest = programs.plan.panes_in_ingest;
     let insights = builder.logs("insights", 1);
     let events = builder.logs("events", 1);
     let aggregates = builder.logs("aggregates", 1);
     let scored = builder.logs("scored", if two_outlets { 2 } else { 1 });
-    for number in 0..PARTITIONS.len() {
+    for number in 0..PARTITIONS {
         let mut outlets = joins.clone();
         outlets.extend(["deadletter", "templates", "ingest-ledger"].into_iter().flat_map(|name| builder.logs(name, 1)));
+        if in_ingest {
+            outlets.extend(panes.iter().chain(&late));
+        }
         let upstream = Upstream(number as u32);
         builder.task(Kind::Ingest, number as u16, Input::Source(number), upstream, builder.plan.ingest_links(), outlets);
     }
     for (number, log) in joins.iter().enumerate() {
-        let mut outlets = panes.clone();
-        outlets.extend(&events);
-        outlets.extend(["late", "correlate-ledger"].into_iter().flat_map(|name| builder.logs(name, 1)));
+        let mut outlets = if in_ingest { events.clone() } else { [panes.as_slice(), &events, &late].concat() };
+        outlets.extend(builder.logs("correlate-ledger", 1));
         let upstream = Upstream(number as u32);
         builder.task(Kind::Correlate, number as u16, Input::Log(*log), upstream, builder.plan.correlate_links(), outlets);
     }
     for (number, log) in panes.iter().enumerate() {
-        let outlets = [insights.as_slice(), joins.as_slice()].concat();
+        let outlets = if in_ingest { insights.clone() } else { [insights.as_slice(), joins.as_slice()].concat() };
         let upstream = Upstream(number as u32);
-        builder.task(Kind::Analyze, number as u16, Input::Log(*log), upstream, builder.plan.analyze_links(), outlets);
+        builder.task(Kind::Analyze, number as u16, Input::Log(*log), upstream, builder.plan.analyze_links(&programs.main), outlets);
     }
     let mut outlets = aggregates.clone();
     outlets.extend(["alerts", "findings"].into_iter().flat_map(|name| builder.logs(name, 1)));
@@ -177,7 +181,7 @@ impl Builder<'_> {
 /// checkpoint needs them.
 pub fn is_quiet(kind: Kind, link: usize) -> bool {
     match kind {
-        Kind::Ingest => link != ingest_link::JOINS,
+        Kind::Ingest => link != ingest_link::JOINS && link != ingest_link::PANES,
         Kind::Correlate => link != correlate_link::PANES && link != correlate_link::EVENTS,
         Kind::Analyze => link == analyze_link::FEEDBACK,
         Kind::Alert => link != alert_link::AGGREGATES,

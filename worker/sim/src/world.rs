@@ -6,7 +6,7 @@ use crate::generations::Change;
 use crate::lanes::{Piece, Sinks};
 use crate::oracle::{self, Verdict};
 use crate::owner::Owner;
-use crate::program::Programs;
+use crate::program::{Pipelines, Programs};
 use crate::rng::Rng;
 use crate::source::{self, Shape, Source};
 use crate::stage::{Parts, choose};
@@ -158,8 +158,8 @@ pub const PATIENCE: [Time; 6] = [26 * SECOND, 14 * SECOND, 20 * SECOND, 40 * SEC
 const MOST_EVENTS: u64 = 400_000;
 
 /// Runs a seed to its end.
-pub fn run(programs: &Programs, config: Config) -> Outcome {
-    let mut world = World::new(programs, config);
+pub fn run(pipelines: &Pipelines, config: Config) -> Outcome {
+    let mut world = World::new(pipelines.choose(&config), config);
     world.play();
     Outcome { violation: world.violation.take(), figures: world.figures }
 }
@@ -168,7 +168,7 @@ impl<'p> World<'p> {
     fn new(programs: &'p Programs, config: Config) -> Self {
         let mut rng = Rng::new(config.seed);
         let until = BEGIN + rng.range(16, 34) * SECOND;
-        let shape = Shape { strict: !rng.chance(250), until };
+        let shape = Shape { strict: !rng.chance(250), until, pipeline: programs.pipeline };
         let faults_until = if config.weather == Weather::Calm { BEGIN } else { until + rng.range(-6, 9) * SECOND };
         let acked_losses = if rng.chance(350) && config.rules.has(Rule::Coverage) { 2 } else { 0 };
         let parts = [&programs.main, &programs.tight, &programs.other];

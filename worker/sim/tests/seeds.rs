@@ -1,17 +1,17 @@
 //! The chain holds under faults, and the simulator can fail.
 
 use logloom_chain::log::Rule;
-use logloom_sim::{Config, Outcome, Programs, Weather, run};
+use logloom_sim::{Config, Outcome, Pipelines, Weather, run};
 
 /// Runs seeds on two threads; gives back those with a violation.
 fn failures(configs: Vec<Config>) -> Vec<(u64, String)> {
-    let programs = Programs::compile().unwrap();
+    let pipelines = Pipelines::compile().unwrap();
     let halves = configs.chunks(configs.len().div_ceil(2));
     std::thread::scope(|scope| {
-        let programs = &programs;
+        let pipelines = &pipelines;
         let half = |half: &[Config]| -> Vec<(u64, String)> {
             let failed = |config: &Config| {
-                let violation = run(programs, *config).violation?;
+                let violation = run(pipelines, *config).violation?;
                 Some((config.seed, format!("{}: {}", violation.kind, violation.detail)))
             };
             half.iter().filter_map(failed).collect()
@@ -43,19 +43,19 @@ fn neither_do_calm_runs_nor_storms() {
 /// `logloom-sim mutants` does this for every rule.
 #[test]
 fn a_lifted_rule_is_seen() {
-    let programs = Programs::compile().unwrap();
+    let pipelines = Pipelines::compile().unwrap();
     for rule in [Rule::SubPositions, Rule::MarksFromRepeats, Rule::Coverage, Rule::EndByPosition, Rule::ObjectsIfAbsent, Rule::AssemblyHolds] {
-        let caught = (1..=40).find(|seed| run(&programs, Config::new(*seed).without(rule)).violation.is_some());
+        let caught = (1..=40).find(|seed| run(&pipelines, Config::new(*seed).without(rule)).violation.is_some());
         assert!(caught.is_some(), "40 seeds without {rule} look clean");
     }
 }
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    let programs = Programs::compile().unwrap();
+    let pipelines = Pipelines::compile().unwrap();
     for seed in [3, 17, 99] {
-        let Outcome { violation, figures } = run(&programs, Config::new(seed));
-        let again = run(&programs, Config::new(seed));
+        let Outcome { violation, figures } = run(&pipelines, Config::new(seed));
+        let again = run(&pipelines, Config::new(seed));
         assert_eq!((violation, figures), (again.violation, again.figures));
     }
 }

@@ -136,6 +136,8 @@ impl LogEndClaims {
         if self.rules.has(Rule::ClaimsDie) {
             self.claim = None;
             self.answer = None;
+        } else if let Some(claim) = &mut self.claim {
+            claim.end = Offset::ZERO;
         }
     }
 }

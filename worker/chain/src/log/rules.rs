@@ -142,7 +142,7 @@ rules! {
     StandingStay "standing-stay" "R25",
     /// A claim names all open panes that it passes. Off: only changed ones.
     ClaimIsComplete "claim-is-complete" "R25",
-    /// Claims die with their incarnation. Off: they survive a reload.
+    /// Claims die with their incarnation. Off: they survive a reload, and hold wherever it goes back to.
     ClaimsDie "claims-die" "R25",
     /// Sending a provisional changes no state. Off: the pane counts as flushed.
     ProvisionalIsNoFlush "provisional-is-no-flush" "R25",

@@ -118,7 +118,7 @@ impl Machine {
                 .collect(),
             analyze: (0..plan.panes)
                 .map(|number| {
-                    let mut slot = Slot::new(analyze(number), Upstream(u32::from(number)), &plan.analyze_links(), rules);
+                    let mut slot = Slot::new(analyze(number), Upstream(u32::from(number)), &plan.analyze_links(&program), rules);
                     slot.out = slot.out.sending_as(analyze_link::FEEDBACK, Plan::feedback_upstream(number));
                     slot
                 })
@@ -319,9 +319,10 @@ impl Machine {
         let mut analyze = Vec::new();
         for number in 0..plan.panes {
             let load = |input: &mut Reader<'_>| AnalyzeTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), number, rules, input);
-            let mut slot = Slot::load(load, Upstream(u32::from(number)), &plan.analyze_links(), rules, input)?;
+            let mut slot = Slot::load(load, Upstream(u32::from(number)), &plan.analyze_links(&program), rules, input)?;
             slot.out = slot.out.sending_as(analyze_link::FEEDBACK, Plan::feedback_upstream(number));
-            for (receiver, task) in correlate.iter().enumerate() {
+            let fed_back = if program.augment.is_empty() { &[] } else { correlate.as_slice() };
+            for (receiver, task) in fed_back.iter().enumerate() {
                 let task: &Slot<CorrelateTask> = task;
                 let has = task.stage.receiver().cursor(Plan::feedback_upstream(number)).map(|cursor| cursor.next);
                 slot.out.resume_outlet(slot.out.outlet(analyze_link::FEEDBACK, receiver as u16), has.unwrap_or(Position::START));

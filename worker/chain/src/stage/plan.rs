@@ -164,9 +164,11 @@ impl Plan {
         ]
     }
 
-    /// The links of an analyze task.
-    pub fn analyze_links(&self) -> Vec<LinkSpec> {
-        vec![link("insights", 1, true), link("feedback", self.joins, false)]
+    /// The links of an analyze task. Nothing goes back where no event takes values along: correlate would wait for the mark of
+    /// a sender that its plan does not know.
+    pub fn analyze_links(&self, program: &Program) -> Vec<LinkSpec> {
+        let back = if program.augment.is_empty() { 0 } else { self.joins };
+        vec![link("insights", 1, true), link("feedback", back, false)]
     }
 
     /// The links of the alert task.

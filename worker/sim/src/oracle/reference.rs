@@ -78,9 +78,11 @@ impl Pass<'_> {
     fn claims(&mut self) {
         for step in 0..12 {
             for number in 0..self.world.sources.len() {
-                let (_, out) = &mut self.tasks[number];
+                let (body, out) = &mut self.tasks[number];
+                let Body::Ingest(task) = body else { continue };
                 let time = EventTime(self.world.shape.until + step * 5 * SECOND);
-                out.claim(LogEndClaim { end: out.position(), time });
+                let end = out.position();
+                task.claim(LogEndClaim { end, time }, usize::MAX, out);
                 self.cut(number);
                 self.pump();
             }

@@ -100,10 +100,6 @@ impl World<'_> {
             }
             owner.position = owner.cursor.position();
         }
-        let position = owner.position;
-        if let Some(claim) = owner.claims.as_mut().and_then(|claims| claims.at(position)) {
-            owner.out.claim(claim);
-        }
     }
 
     fn read_line(&mut self, number: usize, line: &Line) {
@@ -124,9 +120,6 @@ impl World<'_> {
         let bytes = if dropped { b"0000000000000 ?".as_slice() } else { line.text.as_bytes() };
         fold_line(task.as_mut(), line.offset, RawLine::new(bytes), Some(received), &mut owner.out);
         owner.position = owner.cursor.position();
-        if let Some(claim) = owner.claims.as_mut().and_then(|claims| claims.at(owner.position)) {
-            owner.out.claim(claim);
-        }
     }
 
     /// The first version's multi-line: the owner waits by its clock for continuation lines, and joins what came. True

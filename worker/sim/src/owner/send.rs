@@ -1,7 +1,7 @@
 //! Cutting frames and sending them: where a frame ends is the owner's to choose, nothing else is (R1, R9, R10, R24).
 
 use crate::config::MS;
-use crate::stage::link_of;
+use crate::stage::{Body, link_of};
 use crate::topology::is_quiet;
 use crate::world::{Delivery, Event, Sending, World};
 use logloom_chain::log::outlet::{CutFrame, Due};
@@ -9,6 +9,8 @@ use logloom_chain::log::{OutletIndex, Rule};
 
 /// What the broker takes: four times the largest frame target.
 const LARGEST_MESSAGE: usize = 4 * 420;
+/// Most bytes of provisionals with one claim, beside the records: above any one pane.
+const CLAIM_BYTES: usize = 1_600;
 
 impl World<'_> {
     /// Cuts frames when the linger time is over, or when there is much to say.
@@ -19,6 +21,7 @@ impl World<'_> {
             return;
         }
         self.owners[number].last_cut = self.now;
+        self.offer_claim(number);
         let wanted = self.owners[number].copy.is_some();
         let task = self.owners[number].task;
         for outlet in self.owners[number].out.indices() {
@@ -28,6 +31,18 @@ impl World<'_> {
                 continue;
             }
             self.cut_outlet(number, outlet, if quiet { Due::Records } else { Due::Mark });
+        }
+    }
+
+    /// R3 and R25: a claim goes with what is cut now.
+    fn offer_claim(&mut self, number: usize) {
+        let owner = &mut self.owners[number];
+        let Some(Body::Ingest(task)) = &mut owner.body else { return };
+        if owner.held.is_some() {
+            return;
+        }
+        if let Some(claim) = owner.claims.as_mut().and_then(|claims| claims.at(owner.position)) {
+            task.claim(claim, CLAIM_BYTES, &mut owner.out);
         }
     }
 
