@@ -63,6 +63,12 @@ figures! {
     gaps,
     /// Requests for repair.
     repair_requests,
+    /// Panes that came as provisionals, with claims that relied on them.
+    provisionals,
+    /// Runs whose windows were compared with the lines themselves.
+    compared_with_lines,
+    /// Aggregates that corrected one before.
+    corrections,
     /// Owners that went back on request.
     repairs,
     /// Producer sessions that sent again.

@@ -6,14 +6,17 @@
 //!  3. per task and position: every stored state                    = the refold's state there
 //!  4. the ledger of the refolds is even, and counts every line of the sources
 //!  5. strict runs: one undisturbed pass over the sources           = aggregates, alerts, events, dead letters  [reference]
-//!  6. sinks hold what was accepted, each row once
+//!  6. panes in ingest: windows hold what the lines give, in bounds at once and without corrections [totals]
+//!  7. sinks hold what was accepted, each row once
 //! ```
 //!
 //! What differs is wrong for good; what is missing may still come, until patience ends: then it is a stall.
 
 mod reference;
 mod refold;
+mod totals;
 
+use crate::program::Pipeline;
 use crate::stage::{Body, Row, link_of};
 use crate::topology::{Input, Kind, TaskId};
 use crate::world::{Violation, World};
@@ -69,6 +72,11 @@ fn look(world: &mut World<'_>) -> Result<Option<Violation>, Violation> {
     }
     if missing.is_none() && world.shape.strict {
         compare_with_reference(world, &accepted, &mut missing)?;
+    }
+    if missing.is_none() && world.programs.pipeline == Pipeline::Ingest && (world.shape.strict || world.programs.corrects_all()) {
+        let short = totals::compare(world, &of_link(world, &accepted, "aggregates"))?;
+        world.figures.compared_with_lines += u64::from(short.is_none());
+        short.into_iter().for_each(|short| wait(&mut missing, short));
     }
     check_sinks(world, &accepted, &mut missing)?;
     if missing.is_none() {
@@ -247,7 +255,7 @@ fn compare_with_reference(world: &World<'_>, accepted: &[Accepted], missing: &mu
     Ok(())
 }
 
-/// Step 6.
+/// Step 7.
 fn check_sinks(world: &World<'_>, accepted: &[Accepted], missing: &mut Option<Violation>) -> Result<(), Violation> {
     for (task, spec) in world.tasks.iter().enumerate() {
         let Input::Log(log) = spec.input else { continue };
@@ -325,6 +333,10 @@ fn check_answers(world: &World<'_>, accepted: &[Accepted]) -> Result<(), Violati
 fn count(world: &mut World<'_>, accepted: &[Accepted]) {
     let count = |name| of_link(world, accepted, name).iter().map(|(_, records)| records.len() as u64).sum::<u64>();
     let (aggregates, alerts) = (count("aggregates"), count("alerts"));
+    let objects = of_link(world, accepted, "aggregates");
+    let revisions = objects.iter().flat_map(|(_, records)| records).filter_map(|(_, payload)| crate::lanes::id_and_revision(world.programs, payload));
+    let corrections = revisions.filter(|(_, revision)| *revision > 0).count() as u64;
+    world.figures.corrections += corrections;
     world.figures.aggregates += aggregates;
     world.figures.alerts += alerts;
 }

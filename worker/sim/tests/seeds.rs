@@ -1,7 +1,7 @@
 //! The chain holds under faults, and the simulator can fail.
 
 use logloom_chain::log::Rule;
-use logloom_sim::{Config, Outcome, Pipelines, Weather, run};
+use logloom_sim::{Config, Outcome, Pipeline, Pipelines, Weather, run};
 
 /// Runs seeds on two threads; gives back those with a violation.
 fn failures(configs: Vec<Config>) -> Vec<(u64, String)> {
@@ -48,6 +48,24 @@ fn a_lifted_rule_is_seen() {
         let caught = (1..=40).find(|seed| run(&pipelines, Config::new(*seed).without(rule)).violation.is_some());
         assert!(caught.is_some(), "40 seeds without {rule} look clean");
     }
+}
+
+/// Panes in ingest: each rule of provisionals (R25) has seeds that need it.
+#[test]
+fn a_lifted_rule_of_provisionals_is_seen() {
+    let pipelines = Pipelines::compile().unwrap();
+    for rule in Rule::ALL.iter().filter(|rule| rule.number() == "R25") {
+        let caught = (1..=20).find(|seed| run(&pipelines, Config::new(*seed).without(*rule)).violation.is_some());
+        assert!(caught.is_some(), "20 seeds without {rule} look clean");
+    }
+}
+
+#[test]
+fn both_pipelines_are_drawn() {
+    let pipelines = Pipelines::compile().unwrap();
+    let in_ingest = |seed: &u64| pipelines.choose(&Config::new(*seed)).pipeline == Pipeline::Ingest;
+    let drawn = (1..=2_000).filter(in_ingest).count();
+    assert!((500..=840).contains(&drawn), "{drawn} of 2,000 seeds have panes in ingest");
 }
 
 #[test]

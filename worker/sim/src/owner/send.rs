@@ -53,6 +53,9 @@ impl World<'_> {
             let frame = self.owners[number].out.cut(outlet, bytes);
             self.figures.frames += 1;
             self.figures.split_frames += u64::from(!frame.to.is_between_steps());
+            if let Some(provisionals) = frame.bytes.decode().ok().and_then(|frame| frame.claim()?.provisionals) {
+                self.figures.provisionals += provisionals.len() as u64;
+            }
             self.send(number, outlet, frame);
             if stops {
                 break;
