@@ -37,7 +37,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Largest frame.
+/// Largest frame, unless another bound is set.
 const FRAME_BYTES: usize = 256 * 1024;
 
 /// Most bytes of provisionals that go with one claim (R25): frames in memory know no broker's bound.
@@ -90,6 +90,7 @@ pub struct Machine {
     lanes: Vec<Lane>,
     books: Books,
     queue: VecDeque<(Target, FrameBytes)>,
+    frame_bytes: usize,
 }
 
 impl Machine {
@@ -127,9 +128,16 @@ impl Machine {
             lanes: Stream::ALL.iter().map(|stream| Lane::new(*stream, &plan, rules)).collect(),
             books: Books::default(),
             queue: VecDeque::new(),
+            frame_bytes: FRAME_BYTES,
             program,
             plan,
         }
+    }
+
+    /// Sets the bound of frames in bytes. How frames are cut changes nothing that leaves.
+    #[must_use]
+    pub fn with_frames_of(self, frame_bytes: usize) -> Self {
+        Self { frame_bytes, ..self }
     }
 
     /// The program.
@@ -246,7 +254,7 @@ impl Machine {
         inlet.waiting = 0;
         inlet.task.rest();
         let joins = self.plan.joins;
-        slot::cut_all(&mut inlet.out, |link, number| match link {
+        slot::cut_all(&mut inlet.out, self.frame_bytes, |link, number| match link {
             ingest_link::JOINS => Target::Correlate(number % joins),
             ingest_link::DEAD_LETTER => Target::Lane(Stream::DeadLetter),
             ingest_link::TEMPLATES => Target::Lane(Stream::Templates),
@@ -262,15 +270,15 @@ impl Machine {
             match target {
                 Target::Correlate(number) | Target::Feedback(number) => {
                     self.correlate[usize::from(number)].fold(&bytes)?;
-                    slot::cut_all(&mut self.correlate[usize::from(number)].out, correlate_target, &mut self.queue);
+                    slot::cut_all(&mut self.correlate[usize::from(number)].out, self.frame_bytes, correlate_target, &mut self.queue);
                 }
                 Target::Analyze(number) => {
                     self.analyze[usize::from(number)].fold(&bytes)?;
-                    slot::cut_all(&mut self.analyze[usize::from(number)].out, analyze_target, &mut self.queue);
+                    slot::cut_all(&mut self.analyze[usize::from(number)].out, self.frame_bytes, analyze_target, &mut self.queue);
                 }
                 Target::Alert => {
                     self.alert.fold(&bytes)?;
-                    slot::cut_all(&mut self.alert.out, alert_target, &mut self.queue);
+                    slot::cut_all(&mut self.alert.out, self.frame_bytes, alert_target, &mut self.queue);
                 }
                 Target::Lane(stream) => self.lanes[stream.index()].take(&bytes, &mut self.books, sink)?,
             }
@@ -334,7 +342,7 @@ impl Machine {
         let lanes = Stream::ALL.iter().map(|stream| Lane::load(*stream, rules, input)).collect::<Result<_, _>>()?;
         let books = Books::load(input)?;
         input.finish()?;
-        Ok(Self { program, plan, inlets, correlate, analyze, alert, lanes, books, queue: VecDeque::new() })
+        Ok(Self { program, plan, inlets, correlate, analyze, alert, lanes, books, queue: VecDeque::new(), frame_bytes: FRAME_BYTES })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A task with the end of its input log and what it emits into.
 
-use super::{FRAME_BYTES, MachineError, Target};
+use super::{MachineError, Target};
 use crate::log::outlet::Due;
 use crate::log::{FrameBytes, LinkSpec, Offset, Outcome, OutletIndex, Outputs, Rules, Stage, Upstream, fold_frame};
 use crate::time::EventTime;
@@ -54,7 +54,12 @@ impl<S: Stage> Slot<S> {
 /// Cuts everything that an owner has to say into frames, in the order of links and partitions. All outlets are cut to
 /// the same position, so that a checkpoint may stand there. Only feedback goes back without a mark of its own: marks would go
 /// round for ever.
-pub(super) fn cut_all(out: &mut Outputs, target: impl Fn(usize, u16) -> Target, queue: &mut VecDeque<(Target, FrameBytes)>) {
+pub(super) fn cut_all(
+    out: &mut Outputs,
+    frame_bytes: usize,
+    target: impl Fn(usize, u16) -> Target,
+    queue: &mut VecDeque<(Target, FrameBytes)>,
+) {
     let links: Vec<u16> = out.links().map(|link| link.partitions).collect();
     for (link, partitions) in links.into_iter().enumerate() {
         for number in 0..partitions {
@@ -62,7 +67,7 @@ pub(super) fn cut_all(out: &mut Outputs, target: impl Fn(usize, u16) -> Target, 
             let goes_back = matches!(target(link, number), Target::Feedback(_));
             let least = if goes_back { Due::Records } else { Due::Mark };
             while out.due(outlet) >= least {
-                let frame = out.cut(outlet, FRAME_BYTES);
+                let frame = out.cut(outlet, frame_bytes);
                 out.acked(outlet, frame.sequence);
                 queue.push_back((target(link, number), frame.bytes));
             }

@@ -11,7 +11,7 @@ use crate::stage::plan::SourcePartition;
 use crate::window::records::Scalar;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 const PARTITIONS: usize = 3;
 /// Milliseconds, as all times of the tests: when they begin, a multiple of every window.
@@ -231,6 +231,46 @@ proptest! {
         }
         prop_assert!(!joins.of(Stream::Aggregates).is_empty() && joins.of(Stream::Late).is_empty());
         prop_assert_eq!(joins.of(Stream::Events).len() * usize::from(events), ingest.of(Stream::Events).len());
+    }
+
+    #[test]
+    fn neither_interleaving_nor_frame_cuts_change_what_leaves(
+        acts in lawful(),
+        order in prop::collection::vec((0..PARTITIONS, any::<bool>()), 200),
+        frame_bytes in prop_oneof![Just(1usize), 100usize..2_000, Just(FRAME_BYTES)],
+        panes_in_ingest: bool,
+    ) {
+        let program = Arc::new(program("0s", |_| {}));
+        let mut lines: [VecDeque<Act>; PARTITIONS] = Default::default();
+        for act in &acts {
+            if let Act::Line { partition, .. } | Act::Garbage { partition } = act {
+                lines[*partition].push_back(act.clone());
+            }
+        }
+        let (mut first, mut second) = (lines.clone(), lines);
+        // One partition after the other in whole batches, against any order with any batches and any frames.
+        let plain: Vec<Act> = first.iter_mut().flat_map(|lines| lines.drain(..)).collect();
+        let mut mixed = Vec::new();
+        for (partition, flush) in order {
+            mixed.extend(second[partition].pop_front());
+            mixed.extend(flush.then_some(Act::Flush(partition)));
+        }
+        mixed.extend(second.iter_mut().flat_map(|lines| lines.drain(..)));
+        let (plain, _) = run(&program, plan(panes_in_ingest, true), &plain);
+        let mut machine = Machine::new(Arc::clone(&program), plan(panes_in_ingest, true)).with_frames_of(frame_bytes);
+        let mut records = Records::default();
+        mixed.iter().for_each(|step| act(&mut machine, step, &mut records));
+        finish(&mut machine, &mut records);
+        for stream in [Stream::Aggregates, Stream::Alerts] {
+            prop_assert_eq!(plain.of(stream), records.of(stream), "{:?}", stream);
+        }
+        // Where every source partition has its own place in the order, the order may differ, and nothing else.
+        for stream in [Stream::Events, Stream::Late, Stream::DeadLetter, Stream::Templates, Stream::Findings] {
+            let (mut plain, mut mixed) = (plain.of(stream), records.of(stream));
+            plain.sort_unstable();
+            mixed.sort_unstable();
+            prop_assert_eq!(plain, mixed, "{:?}", stream);
+        }
     }
 
     #[test]
