@@ -36,7 +36,7 @@ struct WeatherFlags {
     /// Many faults.
     #[arg(long)]
     storm: bool,
-    /// Some runs have a change of generation (R22); not complete yet.
+    /// Some runs have a change of generation (R22).
     #[arg(long)]
     changes: bool,
     /// Which pipeline; else each seed draws.

@@ -36,7 +36,7 @@ pub struct Config {
     pub rules: Rules,
     /// How often faults strike.
     pub weather: Weather,
-    /// Some runs have a change of generation (R22). Not complete: about one such run in twenty does not finish its change.
+    /// Some runs have a change of generation (R22).
     pub changes: bool,
     /// Which pipeline; none: the seed draws. Runs that may have a change of generation have joins.
     pub pipeline: Option<Pipeline>,

@@ -7,7 +7,7 @@
 //!           frozen                    finished        finished
 //! ```
 
-use crate::config::{BEGIN, MS, SECOND};
+use crate::config::{BEGIN, MS, NEVER, SECOND, Time};
 use crate::stage::Body;
 use crate::topology::{Input, Kind, LogId, TaskId};
 use crate::world::{Event, World};
@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 
 /// Operators of one change at most.
 const CROWD: usize = 6;
+
+/// How long after the close an owner hears of the cut: one of these.
+const LEARNS_AFTER: [Time; 4] = [0, 4 * SECOND, 20 * SECOND, 45 * SECOND];
 
 /// What an operator does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +52,10 @@ pub struct Change {
     cut: Option<Cut>,
     /// Per upstream, the least frozen cursor: from there on frames may have met sealed logs.
     least: BTreeMap<Upstream, Offset>,
-    /// Every log that was sealed is closed.
-    closed: bool,
+    /// Some log is sealed.
+    sealed: bool,
+    /// When every log that was sealed was closed.
+    closed: Option<Time>,
     carried: bool,
 }
 
@@ -116,6 +121,7 @@ impl World<'_> {
         let next = match self.change.operators[number].phase {
             Phase::Seal if !self.has(Rule::Seal) => self.stop_and_take(number),
             Phase::Seal => {
+                self.change.sealed = true;
                 self.append_to(&SEALED, &FrameBuilder::seal(), dies);
                 Some(Phase::Cut)
             }
@@ -207,7 +213,9 @@ impl World<'_> {
         if !self.logs_of(links).into_iter().all(|log| self.is_closed(log)) {
             self.append_to(links, &FrameBuilder::close(&cuts), dies);
         }
-        self.change.closed |= !dies;
+        if !dies {
+            self.change.closed.get_or_insert(self.now);
+        }
         Some(if link + 1 < CLOSED.len() { Phase::Close(link + 1) } else { Phase::Carry })
     }
 
@@ -292,6 +300,17 @@ impl World<'_> {
         self.trace(|| format!("the new generation begins at {:?}", cut.pairs()));
     }
 
+    /// What sealed logs that nobody reads in here have of an ingest task. Whoever reads them elsewhere holds up the trim
+    /// of their sender's checkpoints (R13); else nothing is left from which to fill them up to the cut.
+    pub(crate) fn taken_of_sealed(&self, task: TaskId) -> Option<Offset> {
+        let spec = &self.tasks[task];
+        if !self.change.sealed || spec.generation > 0 || spec.kind != Kind::Ingest {
+            return None;
+        }
+        let unread = spec.outlets.iter().filter(|log| self.log_specs[**log].readers.is_empty());
+        unread.filter_map(|log| Some(self.follow(*log).0.cursor(spec.upstream)?.next.offset)).min()
+    }
+
     /// Whether owners of a task are started.
     pub(crate) fn may_start(&self, task: TaskId) -> bool {
         let spec = &self.tasks[task];
@@ -307,15 +326,21 @@ impl World<'_> {
     }
 
     /// An ingest owner learns of the cut, and goes back to where frames may have met a sealed log. Superseded owners
-    /// learn nothing.
+    /// learn nothing; some of the others learn so late that logs have asked for repair, and frames lie across the cut.
     pub(crate) fn learn_cut(&mut self, number: usize) {
         let task = self.owners[number].task;
-        if self.owners[number].ends_at.is_some() || !self.change.closed || !self.is_rightful(number) {
+        let owner = &self.owners[number];
+        let learns_after = LEARNS_AFTER[(owner.variant >> 8) as usize % LEARNS_AFTER.len()];
+        let knows = self.change.closed.is_some_and(|closed| self.now >= closed + learns_after);
+        if owner.ends_at.is_some() || !knows || owner.zombie_until != NEVER {
             return;
         }
         let (Some(end), Input::Source(source)) = (self.ends(task), self.tasks[task].input) else { return };
         let least = self.change.least.get(&self.tasks[task].upstream).copied().unwrap_or_default().min(end);
-        let names = candidates(&self.store.list(task), self.sources[source].start, Some(least));
+        let (listing, start) = (self.store.list(task), self.sources[source].start);
+        let mut names = candidates(&listing, start, Some(least));
+        // Nothing is left so far back once every receiver has more than that: then the oldest is far enough.
+        names.extend(candidates(&listing, start, Some(end)).into_iter().rev());
         self.end_session(number);
         self.load(number, &names);
         self.owners[number].ends_at = Some(end);

@@ -21,7 +21,7 @@ use crate::world::World;
 use logloom_chain::log::mark::LogEndClaims;
 use logloom_chain::log::range::SourceCursor;
 use logloom_chain::log::repair::{Answer, GapTimer, RepairInbox};
-use logloom_chain::log::{Offset, Outputs, OwnerClock, Position, Rule};
+use logloom_chain::log::{Offset, Outputs, OwnerClock, Position, Receiver, Rule};
 use logloom_chain::time::{EventTime, Span};
 
 /// How long a gap may stay: above retries and a rebalance.
@@ -214,6 +214,9 @@ impl World<'_> {
         let owner = &mut self.owners[number];
         let (task, clock) = (owner.task, owner.clock(self.now));
         let Input::Log(log) = self.tasks[task].input else { return };
+        for gap in owner.body.as_ref().and_then(Body::receiver).map(Receiver::lacking).unwrap_or_default() {
+            owner.gaps.observe(&gap, clock);
+        }
         for request in owner.gaps.due(clock) {
             self.figures.repair_requests += 1;
             self.trace(|| format!("owner {number} of task {task} misses {} from {}", request.upstream, request.needed));

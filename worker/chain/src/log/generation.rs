@@ -43,9 +43,11 @@ pub struct Frozen(Vec<(Upstream, Position)>);
 pub struct Cut(Vec<(Upstream, Offset)>);
 
 impl Frozen {
-    /// The vector of these cursors.
+    /// The vector of these cursors. Feedback is left out: its sender reads what this log's reader sends, so waiting for
+    /// it could wait for ever.
     pub fn of(cursors: &[Cursor]) -> Self {
-        Self(cursors.iter().map(|cursor| (cursor.upstream, cursor.next)).collect())
+        let timed = cursors.iter().filter(|cursor| cursor.timed);
+        Self(timed.map(|cursor| (cursor.upstream, cursor.next)).collect())
     }
 
     /// Upstreams and positions, in order of upstream.

@@ -129,6 +129,16 @@ impl Receiver {
         self.phase.is_finished(&self.cursors)
     }
 
+    /// What a closing log still lacks, as gaps that end at the cut. No later frame need show them: an upstream that has
+    /// reached its cut sends nothing more (R14, R22).
+    pub fn lacking(&self) -> Vec<Received> {
+        let lacks = |cursor: &Cursor| {
+            let from = self.cut(cursor.upstream).filter(|cut| cursor.next < *cut)?;
+            Some(Received { upstream: cursor.upstream, next: cursor.next, outcome: Outcome::Gap { from } })
+        };
+        self.cursors.iter().filter_map(lacks).collect()
+    }
+
     /// Folds one frame: the receive rule, with `fold` told of everything that is taken, in order.
     pub fn step<F: Fold>(&mut self, frame: &Frame<'_>, fold: &mut F, out: &mut Outputs) -> Received {
         if let Some(control) = frame.control() {
@@ -199,7 +209,7 @@ impl Receiver {
     /// R22: true when this generation has everything of the upstream, and the frame begins behind that. It is no gap:
     /// nobody has to send anything again.
     fn is_behind_cut(&self, frame: &Frame<'_>) -> bool {
-        let Some(cut) = self.phase.cut(frame.upstream()).map(Position::at) else { return false };
+        let Some(cut) = self.cut(frame.upstream()) else { return false };
         let next = self.cursor(frame.upstream()).map_or(Position::START, |cursor| cursor.next);
         self.rules.has(Rule::Clip) && frame.from() > cut && next >= cut
     }
@@ -207,10 +217,16 @@ impl Receiver {
     /// R22: the end of the frame, at most the cut; and whether anything was cut off.
     fn clip(&self, frame: &Frame<'_>) -> (Position, bool) {
         let to = frame.to();
-        match self.phase.cut(frame.upstream()) {
-            Some(cut) if to > Position::at(cut) && self.rules.has(Rule::Clip) => (Position::at(cut), true),
+        match self.cut(frame.upstream()) {
+            Some(cut) if to > cut && self.rules.has(Rule::Clip) => (cut, true),
             _ => (to, false),
         }
+    }
+
+    /// Where a closing log ends for an upstream. Feedback has no cut: it is taken until the log is finished.
+    fn cut(&self, upstream: Upstream) -> Option<Position> {
+        let feedback = self.cursor(upstream).is_some_and(|cursor| !cursor.timed);
+        self.phase.cut(upstream).filter(|_| !feedback).map(Position::at)
     }
 
     /// R2.2: records, then fates, from `next` on.

@@ -104,6 +104,9 @@ impl World<'_> {
                 receivers = Some(receivers.map_or(next, |least| least.min(next)));
             }
         }
+        if let Some(next) = self.taken_of_sealed(task) {
+            receivers = Some(receivers.map_or(next, |least| least.min(next)));
+        }
         // Nobody reads what it feeds, or it feeds nothing: then nobody can ask for repair.
         let receivers = receivers.or(Some(Offset(u64::MAX)));
         let origin = origin.filter(|position| *position >= start);

@@ -68,6 +68,8 @@ impl World<'_> {
         self.figures.resends += 1;
         self.trace(|| format!("owner {number} has a delivery error, and sends again in a new session"));
         self.end_session(number);
+        // Its checkpoint on the way will not be reported to this session.
+        self.owners[number].putting = false;
         for outlet in self.owners[number].out.indices() {
             for frame in self.owners[number].out.resend(outlet) {
                 self.send(number, outlet, frame);

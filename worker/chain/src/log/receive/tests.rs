@@ -262,6 +262,37 @@ fn frames_behind_the_cut_are_no_gaps() {
     assert_eq!(log.taken().len(), 2);
 }
 
+/// R22, R14: an upstream that has reached its cut sends nothing more, so no later frame shows that its last one is lost.
+#[test]
+fn a_closing_log_says_what_it_lacks() {
+    let mut log = Log::new(ALL);
+    log.fold(&timed(U, 0, 2, 10, &[1, 2]));
+    log.fold(&FrameBuilder::seal());
+    assert_eq!(log.receiver.lacking(), [], "where it ends is not known yet");
+    log.fold(&FrameBuilder::close(&[(U, Offset(4)), (V, Offset(1))]));
+    log.fold(&timed(V, 0, 1, 10, &[1]));
+    let outcome = Outcome::Gap { from: pos(4, 0) };
+    assert_eq!(log.receiver.lacking(), [Received { upstream: U, next: pos(2, 0), outcome }]);
+    log.fold(&timed(U, 2, 4, 10, &[3, 4]));
+    assert_eq!(log.receiver.lacking(), []);
+}
+
+/// R22: feedback comes from behind this log's reader; a cut for it would make each wait for the other.
+#[test]
+fn feedback_has_no_cut() {
+    let mut log = Log::new(ALL);
+    log.receiver = Receiver::new([(U, true), (V, false)], ALL);
+    log.fold(&timed(V, 0, 2, 10, &[1, 2]));
+    log.fold(&FrameBuilder::seal());
+    let frozen = log.receiver.phase().frozen(log.receiver.cursors()).unwrap();
+    let cut = crate::log::generation::Cut::of(&[frozen]);
+    assert_eq!(cut.pairs(), [(U, Offset::ZERO)]);
+    log.fold(&FrameBuilder::close(&[(U, Offset(1))]));
+    assert_eq!(log.fold(&timed(V, 2, 4, 10, &[3, 4])).next, pos(4, 0), "taken until the log is finished");
+    log.fold(&timed(U, 0, 1, 10, &[1]));
+    assert_eq!(log.fold(&timed(V, 4, 5, 10, &[5])).outcome, Outcome::Sealed);
+}
+
 #[test]
 fn a_receiver_round_trips_in_every_phase() {
     let mut log = Log::new(ALL);
