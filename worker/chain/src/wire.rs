@@ -76,6 +76,11 @@ impl Writer {
         self.bytes.is_empty()
     }
 
+    /// Bytes that fit without more memory.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Forgets the content and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -31,6 +31,9 @@ use std::ops::Range;
 /// Offsets that share one outlet for their fates: long runs stay short in the frame, and the load is spread.
 const FATE_BLOCK: u64 = 64;
 
+/// Bytes of memory for pending records that an outlet keeps when it has none.
+const KEEP_PENDING: usize = 1 << 20;
+
 /// A link that a task feeds: so many partitions, each an outlet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkSpec {
@@ -195,6 +198,18 @@ impl Outputs {
     pub fn outlet_for(&self, link: usize, hash: u64) -> OutletIndex {
         let (spec, first) = &self.links[link];
         OutletIndex(first + (hash % u64::from(spec.partitions)) as u16)
+    }
+
+    /// Number of links.
+    #[inline]
+    pub fn link_count(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Number of partitions of the link with this index.
+    #[inline]
+    pub fn partitions(&self, link: usize) -> u16 {
+        self.links[link].0.partitions
     }
 
     /// The links, in the order given.
@@ -530,6 +545,10 @@ impl Outlet {
         self.start += part.bytes;
         self.count -= part.count;
         if self.count == 0 {
+            // What one large step needed is given back.
+            if self.pending.capacity() > KEEP_PENDING {
+                self.pending = Writer::new();
+            }
             self.pending.clear();
             self.start = 0;
             return;

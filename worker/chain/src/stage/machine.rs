@@ -33,7 +33,6 @@ use crate::window::PanePlan;
 use crate::wire::{Reader, WireError, Writer};
 use lane::Lane;
 use slot::Slot;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -89,7 +88,6 @@ pub struct Machine {
     alert: Slot<AlertTask>,
     lanes: Vec<Lane>,
     books: Books,
-    queue: VecDeque<(Target, FrameBytes)>,
     frame_bytes: usize,
 }
 
@@ -127,7 +125,6 @@ impl Machine {
             alert: Slot::new(alert, Upstream(0), &plan.alert_links(), rules),
             lanes: Stream::ALL.iter().map(|stream| Lane::new(*stream, &plan, rules)).collect(),
             books: Books::default(),
-            queue: VecDeque::new(),
             frame_bytes: FRAME_BYTES,
             program,
             plan,
@@ -189,8 +186,10 @@ impl Machine {
     /// # Errors
     /// [`MachineError`], or whatever the sink fails with.
     pub fn flush<E: From<MachineError>>(&mut self, partition: usize, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
-        self.cut_inlet(partition);
-        self.pump(sink)
+        let inlet = &mut self.inlets[partition];
+        inlet.waiting = 0;
+        inlet.task.rest();
+        self.pump(partition, sink)
     }
 
     /// The owner has earned a log-end claim for a partition (R3): what an idle source needs to let time move.
@@ -249,46 +248,32 @@ impl Machine {
         self.analyze.iter().map(|slot| &slot.stage)
     }
 
-    fn cut_inlet(&mut self, partition: usize) {
-        let inlet = &mut self.inlets[partition];
-        inlet.waiting = 0;
-        inlet.task.rest();
-        let joins = self.plan.joins;
-        slot::cut_all(&mut inlet.out, self.frame_bytes, |link, number| match link {
-            ingest_link::JOINS => Target::Correlate(number % joins),
-            ingest_link::DEAD_LETTER => Target::Lane(Stream::DeadLetter),
-            ingest_link::TEMPLATES => Target::Lane(Stream::Templates),
-            ingest_link::PANES => Target::Analyze(number),
-            ingest_link::LATE => Target::Lane(Stream::Late),
-            _ => Target::Lane(Stream::IngestLedger),
-        }, &mut self.queue);
-    }
-
-    /// Carries frames until every link is empty.
-    fn pump<E: From<MachineError>>(&mut self, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
-        while let Some((target, bytes)) = self.queue.pop_front() {
+    /// Carries what a partition's batch has set off until every link is empty. The frame that is furthest down the chain goes
+    /// first, and the next one is cut when that is done: however much a step emits, few frames are in memory.
+    fn pump<E: From<MachineError>>(&mut self, partition: usize, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
+        while let Some((target, bytes)) = self.next_frame(partition) {
             match target {
-                Target::Correlate(number) | Target::Feedback(number) => {
-                    self.correlate[usize::from(number)].fold(&bytes)?;
-                    slot::cut_all(&mut self.correlate[usize::from(number)].out, self.frame_bytes, correlate_target, &mut self.queue);
-                }
-                Target::Analyze(number) => {
-                    self.analyze[usize::from(number)].fold(&bytes)?;
-                    slot::cut_all(&mut self.analyze[usize::from(number)].out, self.frame_bytes, analyze_target, &mut self.queue);
-                }
-                Target::Alert => {
-                    self.alert.fold(&bytes)?;
-                    slot::cut_all(&mut self.alert.out, self.frame_bytes, alert_target, &mut self.queue);
-                }
+                Target::Correlate(number) | Target::Feedback(number) => self.correlate[usize::from(number)].fold(&bytes)?,
+                Target::Analyze(number) => self.analyze[usize::from(number)].fold(&bytes)?,
+                Target::Alert => self.alert.fold(&bytes)?,
                 Target::Lane(stream) => self.lanes[stream.index()].take(&bytes, &mut self.books, sink)?,
             }
         }
         Ok(())
     }
 
+    fn next_frame(&mut self, partition: usize) -> Option<(Target, FrameBytes)> {
+        let (bytes, joins) = (self.frame_bytes, self.plan.joins);
+        let inlet = |link, number| inlet_target(link, number, joins);
+        slot::cut_next(&mut self.alert.out, bytes, alert_target)
+            .or_else(|| self.analyze.iter_mut().find_map(|slot| slot::cut_next(&mut slot.out, bytes, analyze_target)))
+            .or_else(|| self.correlate.iter_mut().find_map(|slot| slot::cut_next(&mut slot.out, bytes, correlate_target)))
+            .or_else(|| slot::cut_next(&mut self.inlets[partition].out, bytes, inlet))
+    }
+
     /// Appends the whole state. Every batch must have been flushed.
     pub fn save(&self, out: &mut Writer) {
-        debug_assert!(self.inlets.iter().all(|inlet| inlet.waiting == 0) && self.queue.is_empty());
+        debug_assert!(self.inlets.iter().all(|inlet| inlet.waiting == 0));
         for inlet in &self.inlets {
             out.varint(inlet.next.0);
             out.bool(inlet.closed);
@@ -342,7 +327,18 @@ impl Machine {
         let lanes = Stream::ALL.iter().map(|stream| Lane::load(*stream, rules, input)).collect::<Result<_, _>>()?;
         let books = Books::load(input)?;
         input.finish()?;
-        Ok(Self { program, plan, inlets, correlate, analyze, alert, lanes, books, queue: VecDeque::new(), frame_bytes: FRAME_BYTES })
+        Ok(Self { program, plan, inlets, correlate, analyze, alert, lanes, books, frame_bytes: FRAME_BYTES })
+    }
+}
+
+fn inlet_target(link: usize, number: u16, joins: u16) -> Target {
+    match link {
+        ingest_link::JOINS => Target::Correlate(number % joins),
+        ingest_link::DEAD_LETTER => Target::Lane(Stream::DeadLetter),
+        ingest_link::TEMPLATES => Target::Lane(Stream::Templates),
+        ingest_link::PANES => Target::Analyze(number),
+        ingest_link::LATE => Target::Lane(Stream::Late),
+        _ => Target::Lane(Stream::IngestLedger),
     }
 }
 

@@ -5,7 +5,6 @@ use crate::log::outlet::Due;
 use crate::log::{FrameBytes, LinkSpec, Offset, Outcome, OutletIndex, Outputs, Rules, Stage, Upstream, fold_frame};
 use crate::time::EventTime;
 use crate::wire::{Reader, WireError, Writer};
-use std::collections::VecDeque;
 
 /// A stage's task in the machine.
 pub(super) struct Slot<S> {
@@ -51,26 +50,20 @@ impl<S: Stage> Slot<S> {
     }
 }
 
-/// Cuts everything that an owner has to say into frames, in the order of links and partitions. All outlets are cut to
-/// the same position, so that a checkpoint may stand there. Only feedback goes back without a mark of its own: marks would go
-/// round for ever.
-pub(super) fn cut_all(
-    out: &mut Outputs,
-    frame_bytes: usize,
-    target: impl Fn(usize, u16) -> Target,
-    queue: &mut VecDeque<(Target, FrameBytes)>,
-) {
-    let links: Vec<u16> = out.links().map(|link| link.partitions).collect();
-    for (link, partitions) in links.into_iter().enumerate() {
-        for number in 0..partitions {
+/// Cuts the next frame of what an owner has to say, in the order of links and partitions. Only feedback goes back without a
+/// mark of its own: marks would go round for ever.
+pub(super) fn cut_next(out: &mut Outputs, frame_bytes: usize, target: impl Fn(usize, u16) -> Target) -> Option<(Target, FrameBytes)> {
+    for link in 0..out.link_count() {
+        for number in 0..out.partitions(link) {
             let outlet: OutletIndex = out.outlet(link, number);
-            let goes_back = matches!(target(link, number), Target::Feedback(_));
-            let least = if goes_back { Due::Records } else { Due::Mark };
-            while out.due(outlet) >= least {
+            let target = target(link, number);
+            let least = if matches!(target, Target::Feedback(_)) { Due::Records } else { Due::Mark };
+            if out.due(outlet) >= least {
                 let frame = out.cut(outlet, frame_bytes);
                 out.acked(outlet, frame.sequence);
-                queue.push_back((target(link, number), frame.bytes));
+                return Some((target, frame.bytes));
             }
         }
     }
+    None
 }
