@@ -1,5 +1,7 @@
 //! The chain holds under faults, and the simulator can fail.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use logloom_chain::log::Rule;
 use logloom_sim::{Config, Outcome, Pipeline, Pipelines, Weather, run};
 
