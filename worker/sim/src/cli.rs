@@ -36,11 +36,8 @@ struct WeatherFlags {
     /// Many faults.
     #[arg(long)]
     storm: bool,
-    /// Some runs have a change of generation (R22).
-    #[arg(long)]
-    changes: bool,
     /// Which pipeline; else each seed draws.
-    #[arg(long, conflicts_with = "changes")]
+    #[arg(long)]
     shape: Option<Pipeline>,
 }
 
@@ -136,10 +133,6 @@ fn config(seed: u64, without: Option<Rule>, weather: Weather, pipeline: Option<P
     without.map_or(config, |rule| config.without(rule))
 }
 
-fn changing(config: Config, flags: WeatherFlags) -> Config {
-    Config { changes: config.changes || flags.changes, ..config }
-}
-
 /// What many seeds gave.
 #[derive(Default)]
 struct Sum {
@@ -186,14 +179,11 @@ fn run_many(pipelines: &Pipelines, many: &Many) -> ExitCode {
     let weather = many.weather.weather();
     let begun = Instant::now();
     let seeds = many.from..many.from + many.seeds;
-    let sum = sweep(pipelines, seeds, many.jobs, !many.keep_going, |seed| changing(config(seed, many.without, weather, many.weather.shape), many.weather));
+    let sum = sweep(pipelines, seeds, many.jobs, !many.keep_going, |seed| config(seed, many.without, weather, many.weather.shape));
     let seconds = begun.elapsed().as_secs_f64();
     for (seed, violation) in sum.violations.iter().take(20) {
         println!("seed {seed}: {}: {}", violation.kind, violation.detail);
         println!("  again: logloom-sim replay {seed} --trace{}{}", without(many.without), flag(weather));
-        if many.weather.changes {
-            println!("  (with --changes)");
-        }
         if let Some(pipeline) = many.weather.shape {
             println!("  (with --shape {})", format!("{pipeline:?}").to_lowercase());
         }
@@ -224,7 +214,7 @@ fn flag(weather: Weather) -> &'static str {
 }
 
 fn replay(pipelines: &Pipelines, one: &Replay) -> ExitCode {
-    let config = Config { trace: one.trace, ..changing(config(one.seed, one.without, one.weather.weather(), one.weather.shape), one.weather) };
+    let config = Config { trace: one.trace, ..config(one.seed, one.without, one.weather.weather(), one.weather.shape) };
     let outcome = run(pipelines, config);
     match &outcome.violation {
         None => println!("seed {}: no violation", one.seed),

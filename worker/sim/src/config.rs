@@ -36,9 +36,7 @@ pub struct Config {
     pub rules: Rules,
     /// How often faults strike.
     pub weather: Weather,
-    /// Some runs have a change of generation (R22).
-    pub changes: bool,
-    /// Which pipeline; none: the seed draws. Runs that may have a change of generation have joins.
+    /// Which pipeline; none: the seed draws.
     pub pipeline: Option<Pipeline>,
     /// Print what happens.
     pub trace: bool,
@@ -47,7 +45,7 @@ pub struct Config {
 impl Config {
     /// A run with all rules.
     pub fn new(seed: u64) -> Self {
-        Self { seed, rules: Rules::ALL, weather: Weather::Mixed, changes: false, pipeline: None, trace: false }
+        Self { seed, rules: Rules::ALL, weather: Weather::Mixed, pipeline: None, trace: false }
     }
 
     /// The same without a rule. Rules that protect each other from inside are lifted together: with repair by request a
@@ -58,7 +56,6 @@ impl Config {
         if matches!(rule, Rule::Coverage | Rule::CoverageContiguous | Rule::ResendInOrder | Rule::ResendAcked) {
             self.rules = self.rules.without(Rule::Repair);
         }
-        self.changes |= rule.number() == "R22";
         if rule.number() == "R25" {
             self.pipeline.get_or_insert(Pipeline::Ingest);
         }

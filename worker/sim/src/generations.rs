@@ -2,10 +2,13 @@
 //! instant. All that they share is the logs and create-only objects.
 //!
 //! ```text
-//!  Seal ──► Cut ──► Close joins ──► Close panes ──► Close insights ──► Carry ──► new logs, new owners
-//!           max of      cut[u]       where joins     where panes        final checkpoints become origins
-//!           frozen                    finished        finished
+//!  Seal ──► Cut ──► Close: first what ingest feeds, at the cut; then, log by log, what has senders that are all finished
+//!           max of     └──► when every stage is finished: final checkpoints become origins of new logs, new owners
+//!           frozen
 //! ```
+//!
+//! Every log is closed, also those that only lanes read: a sender that is finished sends nothing more, so nothing else would
+//! show a reader that the last frames were lost.
 
 use crate::config::{BEGIN, MS, NEVER, SECOND, Time};
 use crate::stage::Body;
@@ -30,8 +33,7 @@ const LEARNS_AFTER: [Time; 4] = [0, 4 * SECOND, 20 * SECOND, 45 * SECOND];
 enum Phase {
     Seal,
     Cut,
-    Close(usize),
-    Carry,
+    Close,
     Done,
 }
 
@@ -56,15 +58,11 @@ pub struct Change {
     sealed: bool,
     /// When every log that was sealed was closed.
     closed: Option<Time>,
+    /// The new generation has begun.
     carried: bool,
+    /// Nothing is left to be done.
+    complete: bool,
 }
-
-/// Links whose logs are closed, in order.
-const CLOSED: [&str; 3] = ["joins", "panes", "insights"];
-
-/// Links whose logs are sealed, and closed at the cut: all that ingest feeds. With joins alone, what ingest had sent
-/// beyond the cut on the others would stand there twice, once per generation.
-const SEALED: [&str; 4] = ["joins", "deadletter", "templates", "ingest-ledger"];
 
 struct Nothing;
 
@@ -75,9 +73,9 @@ impl Fold for Nothing {
 }
 
 impl World<'_> {
-    /// Some runs have a change of generation.
+    /// Three runs in ten have a change of generation.
     pub(crate) fn plan_change(&mut self) {
-        if self.rng.chance(300) && self.config.changes {
+        if self.rng.chance(300) {
             self.change.planned = true;
             let at = self.rng.range(BEGIN + 5 * SECOND, self.shape.until);
             self.new_operator(at);
@@ -86,7 +84,7 @@ impl World<'_> {
 
     /// True while a change is not complete.
     pub(crate) fn is_changing(&self) -> bool {
-        self.change.planned && !self.change.carried
+        self.change.planned && !self.change.complete
     }
 
     fn new_operator(&mut self, at: i64) {
@@ -99,7 +97,7 @@ impl World<'_> {
 
     /// One turn of an operator's loop.
     pub(crate) fn operate(&mut self, number: usize) {
-        if !self.change.operators[number].alive || self.change.carried {
+        if !self.change.operators[number].alive || self.change.complete {
             return;
         }
         if self.change.operators.len() < CROWD && self.is_faulty() && self.rng.chance(120) {
@@ -122,13 +120,12 @@ impl World<'_> {
             Phase::Seal if !self.has(Rule::Seal) => self.stop_and_take(number),
             Phase::Seal => {
                 self.change.sealed = true;
-                self.append_to(&SEALED, &FrameBuilder::seal(), dies);
+                self.append_to(&self.first_logs(), &FrameBuilder::seal(), dies);
                 Some(Phase::Cut)
             }
             Phase::Cut => self.compute_cut(number),
-            Phase::Close(0) if !self.has(Rule::TopUp) => self.stop_and_take(number),
-            Phase::Close(link) => self.close(number, link, dies),
-            Phase::Carry => self.carry(number),
+            Phase::Close if !self.has(Rule::TopUp) => self.stop_and_take(number),
+            Phase::Close => self.close(number, dies),
             Phase::Done => None,
         };
         if let Some(next) = next.filter(|_| !dies) {
@@ -137,14 +134,23 @@ impl World<'_> {
         }
     }
 
-    fn logs_of(&self, links: &[&str]) -> Vec<LogId> {
-        let of_links = |log: &LogId| self.log_specs[*log].generation == 0 && links.contains(&self.log_specs[*log].name);
-        (0..self.logs.len()).filter(of_links).collect()
+    /// Logs of the first generation that have senders.
+    fn old_logs(&self) -> impl Iterator<Item = LogId> {
+        (0..self.logs.len()).filter(|log| self.log_specs[*log].generation == 0 && !self.log_specs[*log].senders.is_empty())
     }
 
-    /// Appends a control entry to every log of some links; who dies does so in the middle.
-    fn append_to(&mut self, links: &[&str], entry: &FrameBytes, dies: bool) {
-        let logs = self.logs_of(links);
+    /// Logs that are sealed, and closed at the cut: all that ingest feeds. With joins alone, what ingest had sent beyond the
+    /// cut on the others would stand there twice, once per generation.
+    fn first_logs(&self) -> Vec<LogId> {
+        self.old_logs().filter(|log| self.is_first(*log)).collect()
+    }
+
+    fn is_first(&self, log: LogId) -> bool {
+        self.log_specs[log].senders.iter().any(|(_, _, task)| self.tasks[*task].kind == Kind::Ingest)
+    }
+
+    /// Appends a control entry to logs; who dies does so in the middle.
+    fn append_to(&mut self, logs: &[LogId], entry: &FrameBytes, dies: bool) {
         let written = if dies { logs.len() / 2 } else { logs.len() };
         for log in &logs[..written] {
             self.logs[*log].entries.push(entry.clone());
@@ -171,7 +177,7 @@ impl World<'_> {
     /// The cut, from the frozen cursors of every log; only the first that is stored counts.
     fn compute_cut(&mut self, number: usize) -> Option<Phase> {
         let mut frozen = Vec::new();
-        for log in self.logs_of(&SEALED) {
+        for log in self.first_logs() {
             let (receiver, _) = self.follow(log);
             let Some(vector) = receiver.phase().frozen(receiver.cursors()) else {
                 return Some(Phase::Seal);
@@ -186,7 +192,7 @@ impl World<'_> {
         let cut = if self.has(Rule::CutFromLogs) { self.change.cut.get_or_insert(cut).clone() } else { self.believed(&cut) };
         self.change.cut.get_or_insert(cut.clone());
         self.change.operators[number].cut = Some(cut);
-        Some(Phase::Close(0))
+        Some(Phase::Close)
     }
 
     /// What an operator without the logs believes: where the owners that it can see stand (rule `cut-from-logs` off).
@@ -199,24 +205,36 @@ impl World<'_> {
         Cut::from_pairs(pairs).unwrap_or_default()
     }
 
-    /// Closes the logs of a link, then waits until all of them are finished.
-    fn close(&mut self, number: usize, link: usize, dies: bool) -> Option<Phase> {
-        let cuts: Vec<(Upstream, Offset)> = match link {
-            0 => self.change.operators[number].cut.as_ref()?.pairs().to_vec(),
-            _ => {
-                let before = self.logs_of(&[CLOSED[link - 1]]);
-                let finished = before.iter().enumerate().map(|(index, log)| Some((Upstream(index as u32), self.follow(*log).1?)));
-                finished.collect::<Option<_>>()?
-            }
+    /// Closes what can be closed, and begins the new generation once all stages are finished.
+    fn close(&mut self, number: usize, dies: bool) -> Option<Phase> {
+        let cut = self.change.operators[number].cut.clone()?;
+        let open: Vec<LogId> = self.old_logs().filter(|log| !self.is_closed(*log)).collect();
+        let ready: Vec<_> = open.iter().filter_map(|log| Some((*log, self.cuts_of(*log, &cut)?))).collect();
+        let written = if dies { ready.len() / 2 } else { ready.len() };
+        for (log, cuts) in &ready[..written] {
+            self.logs[*log].entries.push(FrameBuilder::close(cuts));
+        }
+        if dies {
+            return None;
+        }
+        self.change.closed.get_or_insert(self.now);
+        if !self.change.carried {
+            self.carry(number, &cut);
+        }
+        self.change.complete = self.change.carried && open.len() == ready.len();
+        self.change.complete.then_some(Phase::Done)
+    }
+
+    /// Where the senders of a log end, once that is known. Feedback has no end.
+    fn cuts_of(&self, log: LogId, cut: &Cut) -> Option<Vec<(Upstream, Offset)>> {
+        if self.is_first(log) {
+            return Some(cut.pairs().to_vec());
+        }
+        let end = |(upstream, _, task): &(Upstream, bool, TaskId)| match self.tasks[*task].input {
+            Input::Source(_) => None,
+            Input::Log(input) => Some((*upstream, self.follow(input).1?)),
         };
-        let links: &[&str] = if link == 0 { &SEALED } else { &CLOSED[link..=link] };
-        if !self.logs_of(links).into_iter().all(|log| self.is_closed(log)) {
-            self.append_to(links, &FrameBuilder::close(&cuts), dies);
-        }
-        if !dies {
-            self.change.closed.get_or_insert(self.now);
-        }
-        Some(if link + 1 < CLOSED.len() { Phase::Close(link + 1) } else { Phase::Carry })
+        self.log_specs[log].senders.iter().map(end).collect()
     }
 
     fn is_closed(&self, log: LogId) -> bool {
@@ -225,8 +243,7 @@ impl World<'_> {
     }
 
     /// Final checkpoints become the origins of the new generation.
-    fn carry(&mut self, number: usize) -> Option<Phase> {
-        let cut = self.change.operators[number].cut.clone()?;
+    fn carry(&mut self, number: usize, cut: &Cut) -> Option<()> {
         let mut states = BTreeMap::new();
         for task in self.stages() {
             let name = match self.tasks[task].input {
@@ -241,8 +258,8 @@ impl World<'_> {
             };
             states.insert(task, state);
         }
-        self.begin_next(&cut, states);
-        Some(Phase::Done)
+        self.begin_next(cut, states);
+        Some(())
     }
 
     fn state_at(&self, task: TaskId, name: ObjectName) -> Option<Vec<u8>> {
@@ -266,6 +283,7 @@ impl World<'_> {
         let cut = self.change.operators[number].cut.clone().unwrap_or(taken);
         self.change.cut.get_or_insert(cut.clone());
         self.begin_next(&cut, states);
+        self.change.complete = true;
         Some(Phase::Done)
     }
 

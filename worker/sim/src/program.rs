@@ -122,7 +122,6 @@ impl Pipelines {
         let mut rng = Rng::new(config.seed ^ 0x70a1_e500);
         let drawn = if rng.below(3) == 0 { Pipeline::Ingest } else { Pipeline::Joins };
         match config.pipeline.unwrap_or(drawn) {
-            _ if config.changes => &self.joins,
             Pipeline::Joins => &self.joins,
             Pipeline::Ingest => &self.ingest[rng.index(self.ingest.len())],
         }

@@ -162,11 +162,11 @@ impl World<'_> {
                 return;
             }
             self.fold(number, &bytes);
+            self.lane_after_step(number);
             if self.is_finished(number) {
                 self.owners[number].last_saved = 0;
                 return;
             }
-            self.lane_after_step(number);
         }
     }
 
