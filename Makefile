@@ -37,7 +37,8 @@ test: setup ## Run all tests that this machine can run; says what it skips and w
 	$(CARGO) run -q -p logloom -- test -f tenants -f manifests/catalog
 
 .PHONY: lint
-lint: ## Clippy over everything
+lint: ## Formatting, and Clippy over everything
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --tests
 
 # Seeds of the simulator.

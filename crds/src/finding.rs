@@ -29,9 +29,7 @@ impl fmt::Display for Position {
 }
 
 /// How bad a finding is.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
     /// The resource cannot run.
@@ -193,10 +191,7 @@ impl Finding {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(reason, path, message, remedy)
-        }
+        Self { severity: Severity::Warning, ..Self::error(reason, path, message, remedy) }
     }
 
     /// The same finding, of this resource.
@@ -286,14 +281,8 @@ fn render_one(text: &mut String, finding: &Finding, sources: &Sources, style: St
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let _ = writeln!(
-        text,
-        "{}{word}:{} {} ({})",
-        paint.severity,
-        paint.reset,
-        printable(&finding.message),
-        finding.reason
-    );
+    let _ =
+        writeln!(text, "{}{word}:{} {} ({})", paint.severity, paint.reset, printable(&finding.message), finding.reason);
     let place = [finding.resource.as_str(), finding.path.as_str()];
     let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
     if !place.is_empty() {
@@ -305,13 +294,7 @@ fn render_one(text: &mut String, finding: &Finding, sources: &Sources, style: St
         render_source(text, position, line, &paint);
     }
     if !finding.remedy.is_empty() {
-        let _ = writeln!(
-            text,
-            "  {}remedy:{} {}",
-            paint.bold,
-            paint.reset,
-            printable(&finding.remedy)
-        );
+        let _ = writeln!(text, "  {}remedy:{} {}", paint.bold, paint.reset, printable(&finding.remedy));
     }
 }
 
@@ -324,12 +307,7 @@ fn source_line<'a>(sources: &'a Sources, position: &Position) -> Option<&'a str>
 fn render_source(text: &mut String, position: &Position, line: &str, paint: &Paint) {
     let column = position.column.saturating_sub(1) as usize;
     let from = column.saturating_sub(SHOWN_WIDTH / 2);
-    let shown: String = line
-        .chars()
-        .skip(from)
-        .take(SHOWN_WIDTH)
-        .map(one_cell)
-        .collect();
+    let shown: String = line.chars().skip(from).take(SHOWN_WIDTH).map(one_cell).collect();
     let word_length = line
         .chars()
         .skip(column)
@@ -343,11 +321,7 @@ fn render_source(text: &mut String, position: &Position, line: &str, paint: &Pai
     let carets = "^".repeat(word_length);
     let _ = writeln!(text, "  {gutter} |");
     let _ = writeln!(text, "  {number} | {}", shown.trim_end());
-    let _ = writeln!(
-        text,
-        "  {gutter} | {indent}{}{carets}{}",
-        paint.severity, paint.reset
-    );
+    let _ = writeln!(text, "  {gutter} | {indent}{}{carets}{}", paint.severity, paint.reset);
 }
 
 /// Keeps the caret under its word: one character, one cell, nothing that moves a terminal's cursor.
@@ -361,15 +335,7 @@ fn one_cell(letter: char) -> char {
 
 /// Text from a resource without characters that act on a terminal.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|letter| {
-            if letter.is_control() {
-                '\u{fffd}'
-            } else {
-                letter
-            }
-        })
-        .collect()
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 struct Paint {
@@ -381,21 +347,13 @@ struct Paint {
 impl Paint {
     fn of(style: Style, severity: Severity) -> Self {
         match (style, severity) {
-            (Style::Plain, _) => Self {
-                severity: "",
-                bold: "",
-                reset: "",
-            },
-            (Style::Colour, Severity::Error) => Self {
-                severity: "\u{1b}[1;31m",
-                bold: "\u{1b}[1m",
-                reset: "\u{1b}[0m",
-            },
-            (Style::Colour, Severity::Warning) => Self {
-                severity: "\u{1b}[1;33m",
-                bold: "\u{1b}[1m",
-                reset: "\u{1b}[0m",
-            },
+            (Style::Plain, _) => Self { severity: "", bold: "", reset: "" },
+            (Style::Colour, Severity::Error) => {
+                Self { severity: "\u{1b}[1;31m", bold: "\u{1b}[1m", reset: "\u{1b}[0m" }
+            }
+            (Style::Colour, Severity::Warning) => {
+                Self { severity: "\u{1b}[1;33m", bold: "\u{1b}[1m", reset: "\u{1b}[0m" }
+            }
         }
     }
 }
@@ -405,19 +363,10 @@ mod tests {
     use super::*;
 
     fn sample() -> Finding {
-        let position = Position {
-            file: "a.yaml".to_owned(),
-            line: 2,
-            column: 3,
-        };
-        Finding::warning(
-            Reason::Unused,
-            "spec.windows[0]",
-            "the window `m1` is never used",
-            "remove it",
-        )
-        .of("TenantPipeline", "checkout")
-        .at(Some(position))
+        let position = Position { file: "a.yaml".to_owned(), line: 2, column: 3 };
+        Finding::warning(Reason::Unused, "spec.windows[0]", "the window `m1` is never used", "remove it")
+            .of("TenantPipeline", "checkout")
+            .at(Some(position))
     }
 
     #[test]
@@ -435,11 +384,7 @@ mod tests {
         let coloured = render(&[sample()], &sources, Style::Colour);
         let mut stripped = String::new();
         for part in coloured.split('\u{1b}') {
-            stripped.push_str(
-                part.split_once('m')
-                    .filter(|_| part.starts_with('['))
-                    .map_or(part, |(_, rest)| rest),
-            );
+            stripped.push_str(part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |(_, rest)| rest));
         }
         assert_eq!(stripped, plain);
         assert_ne!(coloured, plain);
@@ -447,16 +392,10 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_and_one_json_object() {
-        assert_eq!(
-            sample().to_string(),
-            "a.yaml:2:3: spec.windows[0]: the window `m1` is never used (Unused)"
-        );
+        assert_eq!(sample().to_string(), "a.yaml:2:3: spec.windows[0]: the window `m1` is never used (Unused)");
         let json = serde_json::to_string(&sample()).expect("JSON");
         insta::assert_snapshot!(json, @r#"{"resource":"TenantPipeline/checkout","path":"spec.windows[0]","position":{"file":"a.yaml","line":2,"column":3},"severity":"warning","reason":"Unused","message":"the window `m1` is never used","remedy":"remove it"}"#);
-        assert_eq!(
-            serde_json::from_str::<Finding>(&json).expect("a finding"),
-            sample()
-        );
+        assert_eq!(serde_json::from_str::<Finding>(&json).expect("a finding"), sample());
         let control = Finding::error(Reason::BadYaml, "a\n", "b\u{1b}[2J", "");
         assert_eq!(control.to_string(), "a\u{fffd}: b\u{fffd}[2J (BadYaml)");
     }
@@ -464,21 +403,14 @@ mod tests {
     #[test]
     fn every_reason_has_its_word_and_its_sentence() {
         for reason in Reason::ALL {
-            assert_eq!(
-                serde_json::to_string(reason).expect("JSON"),
-                format!("\"{reason}\"")
-            );
+            assert_eq!(serde_json::to_string(reason).expect("JSON"), format!("\"{reason}\""));
             assert!(reason.description().ends_with('.'), "{reason}");
         }
     }
 
     #[test]
     fn a_position_outside_the_text_shows_no_line() {
-        let position = Position {
-            file: "a.yaml".to_owned(),
-            line: 9,
-            column: 3,
-        };
+        let position = Position { file: "a.yaml".to_owned(), line: 9, column: 3 };
         let sources = Sources::from([("a.yaml".to_owned(), Arc::from("a: 1\n"))]);
         let drawn = render(&[sample().at(Some(position))], &sources, Style::Plain);
         assert!(!drawn.contains('^'), "{drawn}");

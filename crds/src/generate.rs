@@ -42,10 +42,7 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     let mut files = Vec::new();
     for kind in ApiKind::ALL {
         let name = kind.as_str().to_ascii_lowercase();
-        files.push(GeneratedFile {
-            name: format!("{name}.crd.yaml"),
-            text: crd_yaml(kind)?,
-        });
+        files.push(GeneratedFile { name: format!("{name}.crd.yaml"), text: crd_yaml(kind)? });
         files.push(GeneratedFile {
             name: format!("{name}_{}.schema.json", crate::VERSION),
             text: json_schema_text(kind)?,
@@ -85,9 +82,7 @@ fn quote_yaml_1_1_words(yaml: &str) -> String {
     for line in yaml.lines() {
         let body = line.trim_start_matches([' ', '-']);
         let (before, body) = line.split_at(line.len() - body.len());
-        let (word, after) = body
-            .split_once(':')
-            .map_or((body, ""), |(word, _)| (word, &body[word.len()..]));
+        let (word, after) = body.split_once(':').map_or((body, ""), |(word, _)| (word, &body[word.len()..]));
         if scalar::is_yaml_1_1_boolean(word) {
             text.push_str(&format!("{before}'{word}'{after}\n"));
         } else {
@@ -129,9 +124,7 @@ fn derived_crd(kind: ApiKind) -> Value {
 
 fn derived_schema(kind: ApiKind) -> Value {
     let mut crd = derived_crd(kind);
-    crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema")
-        .map(Value::take)
-        .unwrap_or_default()
+    crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").map(Value::take).unwrap_or_default()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,10 +160,7 @@ fn tidy(schema: &mut Value, keep: Keep) {
         object.remove("minLength");
     }
     // API servers warn about formats that they do not know, and the others only repeat the bounds.
-    if object
-        .get("format")
-        .is_some_and(|format| format != "date-time")
-    {
+    if object.get("format").is_some_and(|format| format != "date-time") {
         object.remove("format");
     }
     if let Some(description) = object.get_mut("description") {
@@ -201,10 +191,7 @@ fn unwrap_lines(description: &mut Value) {
     let Some(text) = description.as_str() else {
         return;
     };
-    let paragraphs: Vec<String> = text
-        .split("\n\n")
-        .map(|paragraph| paragraph.replace('\n', " "))
-        .collect();
+    let paragraphs: Vec<String> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
     *description = json!(paragraphs.join("\n\n"));
 }
 
@@ -307,8 +294,7 @@ fn for_editors(schema: &mut Value) {
             required.push(json!("on"));
         }
     }
-    let is_closed = object.get("type") == Some(&json!("object"))
-        && !object.contains_key("additionalProperties");
+    let is_closed = object.get("type") == Some(&json!("object")) && !object.contains_key("additionalProperties");
     if is_closed {
         object.insert("additionalProperties".to_owned(), json!(false));
     }

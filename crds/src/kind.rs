@@ -86,9 +86,8 @@ impl ApiKind {
     /// Checks a resource as JSON: its metadata and its spec. The status is the operator's and is not
     /// looked at.
     pub(crate) fn check(self, value: &Value) -> Vec<Finding> {
-        static SHAPES: LazyLock<[Shape; 3]> = LazyLock::new(|| {
-            ApiKind::ALL.map(|kind| Shape::compile(&generate::resource_schema(kind)))
-        });
+        static SHAPES: LazyLock<[Shape; 3]> =
+            LazyLock::new(|| ApiKind::ALL.map(|kind| Shape::compile(&generate::resource_schema(kind))));
         SHAPES[self as usize].check(value, "")
     }
 }

@@ -20,10 +20,8 @@ pub fn item(parent: &str, index: usize) -> String {
 }
 
 pub(crate) fn push_member(path: &mut String, key: &str) {
-    let is_plain = !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let is_plain =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if !is_plain {
         let _ = write!(path, "[{key:?}]");
         return;
@@ -61,16 +59,10 @@ fn opening_of_quoted(path: &str) -> Option<usize> {
     let mut end = bytes.len();
     loop {
         let quote = path[..end].rfind('"')?;
-        let backslashes = bytes[..quote]
-            .iter()
-            .rev()
-            .take_while(|byte| **byte == b'\\')
-            .count();
+        let backslashes = bytes[..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
         // An escaped quote belongs to the key.
         if backslashes % 2 == 0 {
-            return quote
-                .checked_sub(1)
-                .filter(|opening| bytes[*opening] == b'[');
+            return quote.checked_sub(1).filter(|opening| bytes[*opening] == b'[');
         }
         end = quote;
     }
@@ -82,15 +74,9 @@ mod tests {
 
     #[test]
     fn parents_undo_members_and_items() {
-        for key in [
-            "a", "a-b", "a.b", "", "x]y", "q\"uote", "[", "ends\\", "\"]", "[\"", "tab\t",
-        ] {
+        for key in ["a", "a-b", "a.b", "", "x]y", "q\"uote", "[", "ends\\", "\"]", "[\"", "tab\t"] {
             for root in ["", "spec", "spec[3]", "spec[\"a.b\"]"] {
-                assert_eq!(
-                    parent(&member(root, key)),
-                    Some(root),
-                    "{key:?} in {root:?}"
-                );
+                assert_eq!(parent(&member(root, key)), Some(root), "{key:?} in {root:?}");
             }
         }
         assert_eq!(parent(&item("spec.windows", 1)), Some("spec.windows"));

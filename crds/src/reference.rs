@@ -97,11 +97,7 @@ fn required_fields(object: &Map<String, Value>) -> Vec<&str> {
 }
 
 /// The object that a field holds, whether as it is, in a list or in a map, and its path.
-fn object_below<'a>(
-    path: &str,
-    name: &str,
-    field: &'a Value,
-) -> Option<(String, &'a Map<String, Value>)> {
+fn object_below<'a>(path: &str, name: &str, field: &'a Value) -> Option<(String, &'a Map<String, Value>)> {
     let mut path = format!("{path}.{name}");
     let mut inner = field;
     loop {

@@ -51,10 +51,7 @@ impl Rule {
     /// The rule in CEL.
     pub fn cel(&self) -> String {
         let given = |fields: &[&str]| {
-            let members: Vec<String> = fields
-                .iter()
-                .map(|field| format!("has(self.{field})"))
-                .collect();
+            let members: Vec<String> = fields.iter().map(|field| format!("has(self.{field})")).collect();
             members.join(", ")
         };
         match self {
@@ -78,12 +75,10 @@ impl Rule {
     /// What to do about a value for which the rule does not hold.
     pub fn remedy(&self, value: &Value) -> String {
         match self {
-            Self::ExactlyOne(fields) | Self::AtMostOne(fields) => {
-                match given_of(value, fields).as_slice() {
-                    [] => format!("add one of {}", fields.join(", ")),
-                    given => format!("keep one of {}", given.join(", ")),
-                }
-            }
+            Self::ExactlyOne(fields) | Self::AtMostOne(fields) => match given_of(value, fields).as_slice() {
+                [] => format!("add one of {}", fields.join(", ")),
+                given => format!("keep one of {}", given.join(", ")),
+            },
             Self::Condition(condition) => condition.remedy.to_owned(),
         }
     }
@@ -123,21 +118,13 @@ impl Rule {
 }
 
 fn given_of<'a>(value: &Value, fields: &'a [&'a str]) -> Vec<&'a str> {
-    fields
-        .iter()
-        .copied()
-        .filter(|field| value.get(field).is_some())
-        .collect()
+    fields.iter().copied().filter(|field| value.get(field).is_some()).collect()
 }
 
 /// The rule with this text in CEL.
 pub fn find(cel: &str) -> Option<&'static Rule> {
-    static BY_TEXT: LazyLock<BTreeMap<String, &'static Rule>> = LazyLock::new(|| {
-        SETS.iter()
-            .flat_map(|(_, rules)| rules.iter())
-            .map(|rule| (rule.cel(), rule))
-            .collect()
-    });
+    static BY_TEXT: LazyLock<BTreeMap<String, &'static Rule>> =
+        LazyLock::new(|| SETS.iter().flat_map(|(_, rules)| rules.iter()).map(|rule| (rule.cel(), rule)).collect());
     BY_TEXT.get(cel).copied()
 }
 
@@ -154,9 +141,7 @@ fn is_ident(name: &str) -> bool {
     let bytes = name.as_bytes();
     (1..=63).contains(&bytes.len())
         && is_letter(bytes[0])
-        && bytes
-            .iter()
-            .all(|byte| is_letter(*byte) || byte.is_ascii_digit())
+        && bytes.iter().all(|byte| is_letter(*byte) || byte.is_ascii_digit())
 }
 
 fn is_given(value: &Value, field: &str) -> bool {
@@ -175,13 +160,7 @@ fn both<T>(left: Option<T>, right: Option<T>, test: impl FnOnce(T, T) -> bool) -
 macro_rules! positive {
     ($field:literal) => {
         Rule::Condition(Condition {
-            cel: concat!(
-                "!has(self.",
-                $field,
-                ") || self.",
-                $field,
-                ".matches('[1-9]')"
-            ),
+            cel: concat!("!has(self.", $field, ") || self.", $field, ".matches('[1-9]')"),
             message: concat!($field, " must be longer than 0s"),
             remedy: concat!("give ", $field, " a length, such as 10s"),
             reason: Reason::OutOfBounds,
@@ -195,13 +174,7 @@ macro_rules! positive {
 macro_rules! positive_bytes {
     ($field:literal) => {
         Rule::Condition(Condition {
-            cel: concat!(
-                "!has(self.",
-                $field,
-                ") || self.",
-                $field,
-                ".matches('[1-9]')"
-            ),
+            cel: concat!("!has(self.", $field, ") || self.", $field, ".matches('[1-9]')"),
             message: concat!($field, " must be more than 0B"),
             remedy: concat!("give ", $field, " a size, such as 64KiB"),
             reason: Reason::OutOfBounds,
@@ -215,22 +188,12 @@ macro_rules! positive_bytes {
 macro_rules! below_folder {
     ($field:literal) => {
         Rule::Condition(Condition {
-            cel: concat!(
-                "!has(self.",
-                $field,
-                ") || !self.",
-                $field,
-                ".contains('..')"
-            ),
+            cel: concat!("!has(self.", $field, ") || !self.", $field, ".contains('..')"),
             message: concat!($field, " must not contain .."),
             remedy: "name a file in the same folder or below it",
             reason: Reason::NotAllowed,
             field: $field,
-            holds: |value| {
-                !value[$field]
-                    .as_str()
-                    .is_some_and(|path| path.contains(".."))
-            },
+            holds: |value| !value[$field].as_str().is_some_and(|path| path.contains("..")),
         })
     };
 }

@@ -60,11 +60,7 @@ impl Kind {
         }
         match schema["type"].as_str() {
             Some("object") if schema["additionalProperties"].is_object() => Self::Map,
-            Some("object")
-                if schema["x-kubernetes-preserve-unknown-fields"] == Value::Bool(true) =>
-            {
-                Self::FreeMap
-            }
+            Some("object") if schema["x-kubernetes-preserve-unknown-fields"] == Value::Bool(true) => Self::FreeMap,
             Some("object") => Self::Object,
             Some("array") => Self::List,
             Some("string") => Self::Text,
@@ -119,34 +115,22 @@ impl Shape {
         };
         let members = schema["properties"].as_object().into_iter().flatten();
         let inner = [&schema["items"], &schema["additionalProperties"]];
-        let rules = schema["x-kubernetes-validations"]
-            .as_array()
-            .into_iter()
-            .flatten();
+        let rules = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
         Self {
             kind,
             choices: texts(&schema["enum"]),
-            pattern: schema["pattern"]
-                .as_str()
-                .and_then(|pattern| Regex::new(pattern).ok()),
+            pattern: schema["pattern"].as_str().and_then(|pattern| Regex::new(pattern).ok()),
             length: (schema[bounds.0].as_u64(), schema[bounds.1].as_u64()),
             range: (schema["minimum"].as_f64(), schema["maximum"].as_f64()),
-            members: members
-                .map(|(name, schema)| (name.clone(), Self::compile(schema)))
-                .collect(),
+            members: members.map(|(name, schema)| (name.clone(), Self::compile(schema))).collect(),
             required: texts(&schema["required"]),
-            inner: inner
-                .into_iter()
-                .find(|inner| inner.is_object())
-                .map(|schema| Box::new(Self::compile(schema))),
+            inner: inner.into_iter().find(|inner| inner.is_object()).map(|schema| Box::new(Self::compile(schema))),
             unique_by: match schema["x-kubernetes-list-type"].as_str() {
                 Some("map") => texts(&schema["x-kubernetes-list-map-keys"]),
                 Some("set") => vec![String::new()],
                 _ => Vec::new(),
             },
-            rules: rules
-                .filter_map(|rule| rules::find(rule["rule"].as_str()?))
-                .collect(),
+            rules: rules.filter_map(|rule| rules::find(rule["rule"].as_str()?)).collect(),
         }
     }
 
@@ -187,12 +171,7 @@ impl Shape {
                 if value.get(rule.field()).is_some() {
                     push_member(&mut place, rule.field());
                 }
-                findings.push(Finding::error(
-                    rule.reason(),
-                    place,
-                    rule.message(),
-                    rule.remedy(value),
-                ));
+                findings.push(Finding::error(rule.reason(), place, rule.message(), rule.remedy(value)));
             }
         }
     }
@@ -215,16 +194,8 @@ impl Shape {
             && let Some(pattern) = &self.pattern
             && !pattern.is_match(text)
         {
-            let message = format!(
-                "`{}` does not have the form that this field needs",
-                shorten(text)
-            );
-            findings.push(Finding::error(
-                Reason::BadFormat,
-                path,
-                message,
-                suggest::form(pattern.as_str()),
-            ));
+            let message = format!("`{}` does not have the form that this field needs", shorten(text));
+            findings.push(Finding::error(Reason::BadFormat, path, message, suggest::form(pattern.as_str())));
         }
     }
 
@@ -239,12 +210,7 @@ impl Shape {
                 (None, None) => String::new(),
             };
             let message = format!("{number} is outside the bounds of this field");
-            findings.push(Finding::error(
-                Reason::OutOfBounds,
-                path,
-                message,
-                format!("write {bounds}"),
-            ));
+            findings.push(Finding::error(Reason::OutOfBounds, path, message, format!("write {bounds}")));
         }
     }
 
@@ -266,22 +232,11 @@ impl Shape {
         }
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
-            let keys: Option<Vec<&Value>> = self
-                .unique_by
-                .iter()
-                .map(|key| {
-                    if key.is_empty() {
-                        Some(item)
-                    } else {
-                        item.get(key)
-                    }
-                })
-                .collect();
+            let keys: Option<Vec<&Value>> =
+                self.unique_by.iter().map(|key| if key.is_empty() { Some(item) } else { item.get(key) }).collect();
             let Some(keys) = keys else { continue };
-            let text: Vec<String> = keys
-                .iter()
-                .map(|key| key.as_str().map_or_else(|| key.to_string(), str::to_owned))
-                .collect();
+            let text: Vec<String> =
+                keys.iter().map(|key| key.as_str().map_or_else(|| key.to_string(), str::to_owned)).collect();
             let text = text.join(", ");
             let Some(first) = seen.insert(text.clone(), index) else {
                 continue;
@@ -293,10 +248,7 @@ impl Shape {
             {
                 push_member(&mut place, key);
             }
-            let message = format!(
-                "`{}` stands twice in this list: items {first} and {index}",
-                shorten(&text)
-            );
+            let message = format!("`{}` stands twice in this list: items {first} and {index}", shorten(&text));
             findings.push(Finding::error(
                 Reason::DuplicateName,
                 place,
@@ -306,12 +258,7 @@ impl Shape {
         }
     }
 
-    fn check_members(
-        &self,
-        members: &serde_json::Map<String, Value>,
-        path: &mut String,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn check_members(&self, members: &serde_json::Map<String, Value>, path: &mut String, findings: &mut Vec<Finding>) {
         check_length(members.len() as u64, self.length, "entries", path, findings);
         let length = path.len();
         for (name, value) in members {
@@ -329,22 +276,13 @@ impl Shape {
                 let message = format!("`{name}` is missing");
                 let what = self.members.get(name).map_or("a value", Self::words);
                 let remedy = format!("add `{name}:` with {what}");
-                findings.push(Finding::error(
-                    Reason::MissingField,
-                    path.as_str(),
-                    message,
-                    remedy,
-                ));
+                findings.push(Finding::error(Reason::MissingField, path.as_str(), message, remedy));
             }
         }
     }
 
     fn unknown_field(&self, name: &str, path: &str) -> Finding {
-        let names = self
-            .members
-            .keys()
-            .map(String::as_str)
-            .filter(|name| *name != "true");
+        let names = self.members.keys().map(String::as_str).filter(|name| *name != "true");
         let names: Vec<&str> = names.collect();
         let remedy = match suggest::nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -374,12 +312,7 @@ fn check_length(
     }
     if let Some(most) = most.filter(|most| length > *most) {
         let message = format!("this has {length} {of_what}; the bound is {most}");
-        findings.push(Finding::error(
-            Reason::OutOfBounds,
-            path,
-            message,
-            format!("use at most {most}"),
-        ));
+        findings.push(Finding::error(Reason::OutOfBounds, path, message, format!("use at most {most}")));
     }
 }
 

@@ -17,11 +17,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// `min_workers`, `MinWorkers` and `min-workers` are the same word.
 fn fold(word: &str) -> String {
-    word.chars()
-        .filter(|letter| !matches!(letter, '_' | '-'))
-        .flat_map(char::to_lowercase)
-        .take(64)
-        .collect()
+    word.chars().filter(|letter| !matches!(letter, '_' | '-')).flat_map(char::to_lowercase).take(64).collect()
 }
 
 /// Edit distance with transpositions (optimal string alignment), or more than `bound` if it is above it.
@@ -38,8 +34,7 @@ fn distance(left: &str, right: &str, bound: usize) -> usize {
         for (column, to) in right.iter().enumerate() {
             let replace = last[column] + usize::from(from != to);
             let mut best = replace.min(last[column + 1] + 1).min(current[column] + 1);
-            let is_swap =
-                row > 0 && column > 0 && *from == right[column - 1] && left[row - 1] == *to;
+            let is_swap = row > 0 && column > 0 && *from == right[column - 1] && left[row - 1] == *to;
             if is_swap {
                 best = best.min(before[column - 1] + 1);
             }
@@ -53,39 +48,24 @@ fn distance(left: &str, right: &str, bound: usize) -> usize {
 /// What a field's pattern asks for: a noun, and how it is written.
 fn asked_for(pattern: &str) -> Option<(&'static str, &'static str)> {
     Some(match pattern {
-        units::DURATION_PATTERN => (
-            "a duration",
-            "whole numbers with d, h, m, s, ms or us, largest first, such as 10s, 1m30s or 500ms",
-        ),
-        units::BYTE_SIZE_PATTERN => (
-            "a size",
-            "a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB",
-        ),
-        units::QUANTITY_PATTERN => (
-            "a quantity",
-            "a number, then m, k, Ki, M, Mi, G, Gi, T or Ti, such as 500m or 16Gi",
-        ),
-        text::NAME_PATTERN => (
-            "a name",
-            "lower-case letters, digits, -, _ and ., starting and ending with a letter or digit",
-        ),
+        units::DURATION_PATTERN => {
+            ("a duration", "whole numbers with d, h, m, s, ms or us, largest first, such as 10s, 1m30s or 500ms")
+        }
+        units::BYTE_SIZE_PATTERN => ("a size", "a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB"),
+        units::QUANTITY_PATTERN => {
+            ("a quantity", "a number, then m, k, Ki, M, Mi, G, Gi, T or Ti, such as 500m or 16Gi")
+        }
+        text::NAME_PATTERN => {
+            ("a name", "lower-case letters, digits, -, _ and ., starting and ending with a letter or digit")
+        }
         text::IDENT_PATTERN => ("a name", "letters, digits and _, not starting with a digit"),
         text::COLUMN_PATTERN => ("a column", "names of letters, digits and _, joined by dots"),
-        text::SECRET_NAME_PATTERN => (
-            "the name of a Secret",
-            "lower-case letters, digits, - and .",
-        ),
-        text::URL_PATTERN => (
-            "an address",
-            "with its scheme, such as https://search.example:9200",
-        ),
+        text::SECRET_NAME_PATTERN => ("the name of a Secret", "lower-case letters, digits, - and ."),
+        text::URL_PATTERN => ("an address", "with its scheme, such as https://search.example:9200"),
         text::HOST_PATTERN => ("a host", "a name or an IP address, such as mail.example"),
         text::INSTANT_PATTERN => ("a time", "as RFC 3339, such as 2026-11-01T10:42:00Z"),
         text::TOPIC_PATTERN => ("a topic", "letters, digits, ., _ and -"),
-        text::RELATIVE_PATH_PATTERN => (
-            "a relative path",
-            "with forward slashes, such as protos/app.proto",
-        ),
+        text::RELATIVE_PATH_PATTERN => ("a relative path", "with forward slashes, such as protos/app.proto"),
         _ => return None,
     })
 }

@@ -39,23 +39,14 @@ use crate::units::Quantity;
         json_path = ".status.pipelines",
         description = "Pipelines of the tenant"
     ),
-    printcolumn(
-        name = "Workers",
-        type_ = "integer",
-        json_path = ".status.workers",
-        description = "Workers that run"
-    ),
+    printcolumn(name = "Workers", type_ = "integer", json_path = ".status.workers", description = "Workers that run"),
     printcolumn(
         name = "Completeness",
         type_ = "string",
         json_path = ".status.completeness",
         description = "Share of accounted lines over the last closed hour"
     ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Reason",
         type_ = "string",
@@ -209,16 +200,10 @@ pub struct KafkaCluster {
 }
 
 /// A broker as `host:port`.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct BootstrapServer(
-    #[schemars(
-        length(min = 3, max = 259),
-        regex(pattern = r"^[A-Za-z0-9\[][A-Za-z0-9.:\]-]*:[0-9]{1,5}$")
-    )]
-    pub String,
+    #[schemars(length(min = 3, max = 259), regex(pattern = r"^[A-Za-z0-9\[][A-Za-z0-9.:\]-]*:[0-9]{1,5}$"))] pub String,
 );
 
 /// How clients connect to Kafka.

@@ -31,7 +31,8 @@ pub const TOPIC_PATTERN: &str = "^[A-Za-z0-9._-]+$";
 /// Pattern of [`RelativePath`].
 pub const RELATIVE_PATH_PATTERN: &str = "^[^/\\\\][^\\\\]*$";
 /// Pattern of [`Instant`].
-pub const INSTANT_PATTERN: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
+pub const INSTANT_PATTERN: &str =
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
 
 macro_rules! bounded_string {
     ($(#[$doc:meta])* $type:ident, $min:expr, $max:expr $(, $pattern:expr)?) => {

@@ -19,9 +19,7 @@ pub enum UnitError {
     )]
     Duration(String),
     /// Not a byte size; carries the text.
-    #[error(
-        "`{0}` is not a byte size: write a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB"
-    )]
+    #[error("`{0}` is not a byte size: write a whole number with B, KiB, MiB, GiB or TiB, such as 64KiB")]
     ByteSize(String),
     /// Not a Kubernetes quantity; carries the text.
     #[error(
@@ -78,11 +76,7 @@ impl Duration {
 
     /// Length in microseconds as the signed number that event time is counted in.
     pub const fn as_micros_i64(self) -> i64 {
-        if self.0 > i64::MAX as u64 {
-            i64::MAX
-        } else {
-            self.0 as i64
-        }
+        if self.0 > i64::MAX as u64 { i64::MAX } else { self.0 as i64 }
     }
 
     /// Length in seconds.
@@ -118,16 +112,12 @@ impl FromStr for Duration {
             let unit_length = after.bytes().take_while(u8::is_ascii_alphabetic).count();
             let (unit, next) = after.split_at(unit_length);
             // The iterator is shared over rounds, so units must come largest first and once each.
-            let &(_, factor, most_digits) =
-                units.find(|(name, _, _)| *name == unit).ok_or_else(error)?;
+            let &(_, factor, most_digits) = units.find(|(name, _, _)| *name == unit).ok_or_else(error)?;
             if digits == 0 || digits > most_digits {
                 return Err(error());
             }
             let count: u64 = number.parse().map_err(|_| error())?;
-            micros = count
-                .checked_mul(factor)
-                .and_then(|part| micros.checked_add(part))
-                .ok_or_else(error)?;
+            micros = count.checked_mul(factor).and_then(|part| micros.checked_add(part)).ok_or_else(error)?;
             rest = next;
         }
         Ok(Self(micros))
@@ -152,13 +142,7 @@ impl fmt::Display for Duration {
 }
 
 /// Units of a byte size: text, bytes.
-const BYTE_UNITS: [(&str, u64); 5] = [
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("B", 1),
-];
+const BYTE_UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -198,10 +182,7 @@ impl FromStr for ByteSize {
         let error = || UnitError::ByteSize(shorten(text));
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
-        let &(_, factor) = BYTE_UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(error)?;
+        let &(_, factor) = BYTE_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
         if digits == 0 || digits > 7 {
             return Err(error());
         }
@@ -256,10 +237,7 @@ impl FromStr for Quantity {
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let error = || UnitError::Quantity(shorten(text));
-        let number_length = text
-            .bytes()
-            .take_while(|byte| byte.is_ascii_digit() || *byte == b'.')
-            .count();
+        let number_length = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
         let (number, unit) = text.split_at(number_length);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "000"));
         let is_digits = |part: &str, most: usize| {
@@ -274,19 +252,14 @@ impl FromStr for Quantity {
         if unit == "m" {
             return Ok(Self(milli.div_ceil(1_000)));
         }
-        let &(_, factor) = QUANTITY_UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(error)?;
+        let &(_, factor) = QUANTITY_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
         Ok(Self(milli * (factor / 1_000)))
     }
 }
 
 impl fmt::Display for Quantity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let forms = QUANTITY_UNITS
-            .iter()
-            .filter_map(|(unit, factor)| self.in_unit(unit, *factor));
+        let forms = QUANTITY_UNITS.iter().filter_map(|(unit, factor)| self.in_unit(unit, *factor));
         match forms.min_by_key(String::len) {
             Some(shortest) => formatter.write_str(&shortest),
             None => write!(formatter, "{}m", self.0),
@@ -305,10 +278,7 @@ impl Quantity {
         }
         Some(match rest {
             0 => format!("{whole}{unit}"),
-            _ => format!(
-                "{whole}.{}{unit}",
-                format!("{rest:03}").trim_end_matches('0')
-            ),
+            _ => format!("{whole}.{}{unit}", format!("{rest:03}").trim_end_matches('0')),
         })
     }
 }
@@ -366,26 +336,16 @@ mod tests {
         assert_eq!(micros("500ms"), Ok(500_000));
         assert_eq!(micros("1d2h"), Ok(93_600_000_000));
         assert_eq!(micros("0s"), Ok(0));
-        for wrong in [
-            "", "10", "s", "1s1m", "1s1s", "-1s", "1.5s", " 1s", "1 s", "1S", "1m 30s", "100000d",
-            "1ns", "١s",
-        ] {
+        for wrong in
+            ["", "10", "s", "1s1m", "1s1s", "-1s", "1.5s", " 1s", "1 s", "1S", "1m 30s", "100000d", "1ns", "١s"]
+        {
             assert!(micros(wrong).is_err(), "{wrong}");
         }
         assert_eq!(Duration::from_secs(90).to_string(), "1m30s");
         let bytes = |text: &str| text.parse::<ByteSize>().map(ByteSize::as_bytes);
         assert_eq!(bytes("64KiB"), Ok(65_536));
         assert_eq!(bytes("9999999TiB"), Ok(9_999_999 << 40));
-        for wrong in [
-            "",
-            "64",
-            "KiB",
-            "64KB",
-            "64 KiB",
-            "1.5MiB",
-            "10000000B",
-            "-1B",
-        ] {
+        for wrong in ["", "64", "KiB", "64KB", "64 KiB", "1.5MiB", "10000000B", "-1B"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }
         let milli = |text: &str| text.parse::<Quantity>().map(Quantity::as_milli);
@@ -394,10 +354,7 @@ mod tests {
         assert_eq!(milli("0.05"), Ok(50));
         assert_eq!(milli("2k"), Ok(2_000_000));
         assert_eq!(milli("16Gi"), Ok((16 << 30) * 1_000));
-        assert_eq!(
-            "1.5Gi".parse::<Quantity>().map(Quantity::as_units),
-            Ok(3 << 29)
-        );
+        assert_eq!("1.5Gi".parse::<Quantity>().map(Quantity::as_units), Ok(3 << 29));
         for wrong in ["", "m", ".5", "1.", "1.0001", "1e3", "-1", "1KiB", "1ki"] {
             assert!(milli(wrong).is_err(), "{wrong}");
         }
@@ -406,11 +363,7 @@ mod tests {
     /// Texts near the grammar of all three.
     fn near() -> impl Strategy<Value = String> {
         prop::collection::vec(
-            prop_oneof![
-                "[0-9]{1,3}",
-                "[0-9.]{0,17}",
-                "(d|h|m|s|ms|us|B|KiB|MiB|TiB|Gi|k|T|x| )"
-            ],
+            prop_oneof!["[0-9]{1,3}", "[0-9.]{0,17}", "(d|h|m|s|ms|us|B|KiB|MiB|TiB|Gi|k|T|x| )"],
             0..5,
         )
         .prop_map(|parts| parts.concat())

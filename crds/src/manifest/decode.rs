@@ -159,11 +159,7 @@ pub struct KeyValue {
 
 impl Default for KeyValue {
     fn default() -> Self {
-        Self {
-            field_separator: " ".into(),
-            pair_separator: "=".into(),
-            quote: "\"".into(),
-        }
+        Self { field_separator: " ".into(), pair_separator: "=".into(), quote: "\"".into() }
     }
 }
 

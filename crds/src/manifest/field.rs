@@ -229,10 +229,7 @@ pub struct Superlog {
 
 impl Default for Superlog {
     fn default() -> Self {
-        Self {
-            max_bytes: ByteSize::from_kib(256),
-            action: SuperlogAction::Truncate,
-        }
+        Self { max_bytes: ByteSize::from_kib(256), action: SuperlogAction::Truncate }
     }
 }
 

@@ -53,17 +53,8 @@ pub struct Empty {}
         json_path = ".spec.schema.message",
         description = "Protobuf message of the events"
     ),
-    printcolumn(
-        name = "Tests",
-        type_ = "string",
-        json_path = ".status.tests",
-        description = "Passed and all tests"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Tests", type_ = "string", json_path = ".status.tests", description = "Passed and all tests"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Reason",
         type_ = "string",
@@ -125,17 +116,10 @@ pub struct ParsingManifestSpec {
 impl ParsingManifestSpec {
     /// Puts the text of every named `.proto` file in place of its path. `read` gets each path as it is
     /// written, relative to the resource's own file. The first error ends it.
-    pub fn inline_files<E>(
-        &mut self,
-        mut read: impl FnMut(&str) -> Result<String, E>,
-    ) -> Result<(), E> {
-        let decoders = self
-            .decode
-            .iter_mut()
-            .filter_map(|step| step.protobuf.as_mut()?.schema.as_mut());
+    pub fn inline_files<E>(&mut self, mut read: impl FnMut(&str) -> Result<String, E>) -> Result<(), E> {
+        let decoders = self.decode.iter_mut().filter_map(|step| step.protobuf.as_mut()?.schema.as_mut());
         let own = (&mut self.schema.proto, &mut self.schema.file);
-        let all = std::iter::once(own)
-            .chain(decoders.map(|source| (&mut source.proto, &mut source.file)));
+        let all = std::iter::once(own).chain(decoders.map(|source| (&mut source.proto, &mut source.file)));
         for (proto, file) in all {
             if let Some(path) = file {
                 *proto = Some(read(path)?.into());

@@ -152,10 +152,7 @@ pub struct DynamicScoping {
 
 impl Default for DynamicScoping {
     fn default() -> Self {
-        Self {
-            enabled: false,
-            effect: 1.5,
-        }
+        Self { enabled: false, effect: 1.5 }
     }
 }
 

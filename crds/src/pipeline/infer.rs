@@ -96,10 +96,7 @@ pub struct InferBatch {
 
 impl Default for InferBatch {
     fn default() -> Self {
-        Self {
-            max_rows: 256,
-            linger: Duration::from_millis(20),
-        }
+        Self { max_rows: 256, linger: Duration::from_millis(20) }
     }
 }
 
@@ -117,9 +114,6 @@ pub struct Breaker {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self {
-            failures: 5,
-            open_for: Duration::from_secs(30),
-        }
+        Self { failures: 5, open_for: Duration::from_secs(30) }
     }
 }

@@ -61,12 +61,7 @@ use crate::text::Text;
         json_path = ".status.phase",
         description = "Where in its life the pipeline is"
     ),
-    printcolumn(
-        name = "Workers",
-        type_ = "integer",
-        json_path = ".status.replicas",
-        description = "Workers that run"
-    ),
+    printcolumn(name = "Workers", type_ = "integer", json_path = ".status.replicas", description = "Workers that run"),
     printcolumn(
         name = "Lag",
         type_ = "string",
@@ -79,11 +74,7 @@ use crate::text::Text;
         json_path = ".status.completeness",
         description = "Share of accounted lines over the last closed hour"
     ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Reason",
         type_ = "string",

@@ -8,9 +8,7 @@ use crate::text::{Column, Expr, Ident, Text};
 use crate::units::{ByteSize, Duration};
 
 /// A scope level: the columns whose values name one scope.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct ScopeLevel(#[schemars(length(min = 1, max = 16))] pub Vec<Column>);
 
@@ -208,9 +206,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            live_scopes: 100_000,
-            join_bytes: ByteSize::from_mib(256),
-        }
+        Self { live_scopes: 100_000, join_bytes: ByteSize::from_mib(256) }
     }
 }

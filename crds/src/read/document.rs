@@ -39,19 +39,9 @@ pub struct Document {
 
 impl Document {
     pub(super) fn new(file: &str, text: &Arc<str>, tree: Tree) -> Self {
-        let Tree {
-            mut value,
-            places,
-            findings,
-        } = tree;
+        let Tree { mut value, places, findings } = tree;
         drop_nulls(&mut value);
-        let word = |pointer: &str| {
-            value
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let word = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
             api_version: word("/apiVersion"),
             kind: word("/kind"),
@@ -90,9 +80,7 @@ impl Document {
             let value = self.value.pointer(&pointer(path, &self.value)?)?.as_str()?;
             self.spot_in(*place, value, offset)
         };
-        inside()
-            .map(|spot| spot.in_file(&self.file))
-            .or_else(|| self.value_position(path))
+        inside().map(|spot| spot.in_file(&self.file)).or_else(|| self.value_position(path))
     }
 
     fn place(&self, path: &str) -> Option<Place> {
@@ -106,9 +94,7 @@ impl Document {
     }
 
     fn line(&self, line: u32) -> Option<&str> {
-        self.text
-            .lines()
-            .nth(usize::try_from(line).ok()?.checked_sub(1)?)
+        self.text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)
     }
 
     fn spot_in(&self, place: Place, value: &str, offset: usize) -> Option<Spot> {
@@ -117,15 +103,9 @@ impl Document {
         match place.writing {
             Writing::Plain | Writing::Quoted => {
                 let column = column + u32::from(place.writing == Writing::Quoted);
-                let written = self
-                    .line(line)?
-                    .chars()
-                    .skip(column as usize - 1)
-                    .collect::<String>();
+                let written = self.line(line)?.chars().skip(column as usize - 1).collect::<String>();
                 let column = column + u32::try_from(offset).ok()?;
-                written
-                    .starts_with(&before)
-                    .then_some(Spot { line, column })
+                written.starts_with(&before).then_some(Spot { line, column })
             }
             // A literal text stands where its first line does.
             Writing::Literal => {
@@ -134,10 +114,7 @@ impl Document {
                 let line = line + u32::try_from(lines_down).ok()?;
                 let written = self.line(line)?;
                 let wanted = value.split('\n').nth(lines_down)?;
-                let indent = written
-                    .chars()
-                    .count()
-                    .checked_sub(wanted.chars().count())?;
+                let indent = written.chars().count().checked_sub(wanted.chars().count())?;
                 let column = u32::try_from(indent + last.chars().count()).ok()? + 1;
                 written.ends_with(wanted).then_some(Spot { line, column })
             }
@@ -150,10 +127,9 @@ impl Document {
     pub fn locate(&self, mut finding: Finding) -> Finding {
         if finding.position.is_none() {
             finding.position = match finding.reason {
-                Reason::UnknownField
-                | Reason::MissingField
-                | Reason::DuplicateKey
-                | Reason::ExactlyOne => self.key_position(&finding.path),
+                Reason::UnknownField | Reason::MissingField | Reason::DuplicateKey | Reason::ExactlyOne => {
+                    self.key_position(&finding.path)
+                }
                 _ => self.value_position(&finding.path),
             };
         }
@@ -171,13 +147,9 @@ fn pointer(path: &str, value: &Value) -> Option<String> {
     };
     let around = pointer(parent, value)?;
     let member = match value.pointer(&around)? {
-        Value::Array(items) => (0..items.len())
-            .find(|index| path::item(parent, *index) == path)?
-            .to_string(),
+        Value::Array(items) => (0..items.len()).find(|index| path::item(parent, *index) == path)?.to_string(),
         Value::Object(members) => {
-            let key = members
-                .keys()
-                .find(|key| path::member(parent, key) == path)?;
+            let key = members.keys().find(|key| path::member(parent, key) == path)?;
             key.replace('~', "~0").replace('/', "~1")
         }
         _ => return None,
@@ -201,17 +173,9 @@ pub fn typed<T: Kind>(document: &Document) -> Result<T, Vec<Finding>> {
             Err(error) => findings.push(from_serde(&error)),
         }
     }
-    let mut located: Vec<Finding> = findings
-        .into_iter()
-        .map(|finding| document.locate(finding))
-        .collect();
+    let mut located: Vec<Finding> = findings.into_iter().map(|finding| document.locate(finding)).collect();
     // In the order of the text: that is how people go through them.
-    located.sort_by_key(|finding| {
-        finding
-            .position
-            .as_ref()
-            .map(|position| (position.line, position.column))
-    });
+    located.sort_by_key(|finding| finding.position.as_ref().map(|position| (position.line, position.column)));
     Err(located)
 }
 
@@ -228,12 +192,7 @@ pub(super) fn header(document: &Document, expected: ApiKind) -> Vec<Finding> {
             version => format!("there is no {} in `{version}`", expected.as_str()),
         };
         let remedy = format!("write apiVersion: {API_VERSION}");
-        return vec![Finding::error(
-            Reason::UnknownVersion,
-            "apiVersion",
-            message,
-            remedy,
-        )];
+        return vec![Finding::error(Reason::UnknownVersion, "apiVersion", message, remedy)];
     }
     Vec::new()
 }
@@ -256,21 +215,11 @@ fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>) -> Finding 
             Some(near) => format!("did you mean `{near}`?"),
             None => "leave it out".to_owned(),
         };
-        return Finding::error(
-            Reason::UnknownField,
-            place,
-            format!("there is no field `{field}` here"),
-            remedy,
-        );
+        return Finding::error(Reason::UnknownField, place, format!("there is no field `{field}` here"), remedy);
     }
     if let Some(rest) = message.strip_prefix("missing field `") {
         let field = rest.split('`').next().unwrap_or_default();
-        return Finding::error(
-            Reason::MissingField,
-            place,
-            format!("`{field}` is missing"),
-            format!("add `{field}:`"),
-        );
+        return Finding::error(Reason::MissingField, place, format!("`{field}` is missing"), format!("add `{field}:`"));
     }
     Finding::error(Reason::WrongType, place, message, "correct the value")
 }

@@ -51,25 +51,11 @@ pub struct ReadFile {
 
 /// Reads the bytes of one file. `name` is used in positions only.
 pub fn file(name: &str, bytes: &[u8]) -> ReadFile {
-    let start = Position {
-        file: name.to_owned(),
-        line: 1,
-        column: 1,
-    };
-    let failed = |finding: Finding| ReadFile {
-        documents: Vec::new(),
-        findings: vec![finding],
-        text: "".into(),
-    };
+    let start = Position { file: name.to_owned(), line: 1, column: 1 };
+    let failed = |finding: Finding| ReadFile { documents: Vec::new(), findings: vec![finding], text: "".into() };
     if bytes.len() > MAX_FILE_BYTES {
-        let message = format!(
-            "the file has {} bytes; the bound is {MAX_FILE_BYTES}",
-            bytes.len()
-        );
-        return failed(
-            Finding::error(Reason::TooLarge, "", message, "split it into several files")
-                .at(Some(start)),
-        );
+        let message = format!("the file has {} bytes; the bound is {MAX_FILE_BYTES}", bytes.len());
+        return failed(Finding::error(Reason::TooLarge, "", message, "split it into several files").at(Some(start)));
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
@@ -83,26 +69,14 @@ pub fn file(name: &str, bytes: &[u8]) -> ReadFile {
         findings.push(Finding::error(Reason::Empty, "", message, remedy).at(Some(start)));
     }
     let document = |tree| Document::new(name, &text, tree);
-    ReadFile {
-        documents: trees.into_iter().map(document).collect(),
-        findings,
-        text: text.clone(),
-    }
+    ReadFile { documents: trees.into_iter().map(document).collect(), findings, text: text.clone() }
 }
 
 fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Finding {
     let before = String::from_utf8_lossy(&bytes[..valid]);
     let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .map_or(0, |last| last.chars().count())
-        + 1;
-    let position = Position {
-        file: name.to_owned(),
-        line: line as u32,
-        column: column as u32,
-    };
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    let position = Position { file: name.to_owned(), line: line as u32, column: column as u32 };
     let message = format!("the file is not UTF-8: byte {valid} begins no character");
     Finding::error(Reason::NotUtf8, "", message, "save the file as UTF-8").at(Some(position))
 }
@@ -120,15 +94,8 @@ fn parse(name: &str, text: &str) -> (Vec<tree::Tree>, Vec<Finding>) {
                 if trees.len() > MAX_DOCUMENTS {
                     trees.truncate(MAX_DOCUMENTS);
                     let message = format!("the file has more than {MAX_DOCUMENTS} documents");
-                    let finding = Finding::error(
-                        Reason::TooLarge,
-                        "",
-                        message,
-                        "split it into several files",
-                    );
-                    builder
-                        .findings
-                        .push(finding.at(Some(Spot::of(span.start).in_file(name))));
+                    let finding = Finding::error(Reason::TooLarge, "", message, "split it into several files");
+                    builder.findings.push(finding.at(Some(Spot::of(span.start).in_file(name))));
                     break;
                 }
             }
@@ -144,20 +111,13 @@ fn parse(name: &str, text: &str) -> (Vec<tree::Tree>, Vec<Finding>) {
 
 fn bad_yaml(name: &str, text: &str, error: &ScanError) -> Finding {
     let spot = Spot::of(*error.marker());
-    let line = text
-        .lines()
-        .nth((spot.line as usize).saturating_sub(1))
-        .unwrap_or_default();
+    let line = text.lines().nth((spot.line as usize).saturating_sub(1)).unwrap_or_default();
     let indent = &line[..line.len() - line.trim_start().len()];
     let at = |spot: Spot| Some(spot.in_file(name));
     if let Some(tab) = indent.find('\t') {
-        let spot = Spot {
-            line: spot.line,
-            column: tab as u32 + 1,
-        };
+        let spot = Spot { line: spot.line, column: tab as u32 + 1 };
         let message = "a tab indents this line; YAML is indented by spaces";
-        return Finding::error(Reason::BadYaml, "", message, "replace the tab by spaces")
-            .at(at(spot));
+        return Finding::error(Reason::BadYaml, "", message, "replace the tab by spaces").at(at(spot));
     }
     let info = error.info();
     if info.contains("recursion limit") {
@@ -166,25 +126,12 @@ fn bad_yaml(name: &str, text: &str, error: &ScanError) -> Finding {
         return Finding::error(Reason::TooDeep, "", message, remedy).at(at(spot));
     }
     let (message, remedy) = if info.contains("unknown anchor") {
-        (
-            "this alias names no anchor that stands before it".to_owned(),
-            "write the value out, or correct the name",
-        )
+        ("this alias names no anchor that stands before it".to_owned(), "write the value out, or correct the name")
     } else if info.contains("mapping values are not allowed") {
-        (
-            format!("this is not YAML: {info}"),
-            "put a text that holds `: ` in quotes, or check the indentation",
-        )
+        (format!("this is not YAML: {info}"), "put a text that holds `: ` in quotes, or check the indentation")
     } else {
-        (
-            format!("this is not YAML: {info}"),
-            "check indentation, quotes and brackets here and in the line before",
-        )
+        (format!("this is not YAML: {info}"), "check indentation, quotes and brackets here and in the line before")
     };
-    let reason = if info.contains("unknown anchor") {
-        Reason::BadAlias
-    } else {
-        Reason::BadYaml
-    };
+    let reason = if info.contains("unknown anchor") { Reason::BadAlias } else { Reason::BadYaml };
     Finding::error(reason, "", message, remedy).at(at(spot))
 }

@@ -14,18 +14,11 @@ pub(crate) struct Spot {
 impl Spot {
     pub(crate) fn of(marker: Marker) -> Self {
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Self {
-            line: number(marker.line()),
-            column: number(marker.col() + 1),
-        }
+        Self { line: number(marker.line()), column: number(marker.col() + 1) }
     }
 
     pub(crate) fn in_file(self, file: &str) -> Position {
-        Position {
-            file: file.to_owned(),
-            line: self.line,
-            column: self.column,
-        }
+        Position { file: file.to_owned(), line: self.line, column: self.column }
     }
 }
 

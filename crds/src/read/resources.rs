@@ -56,12 +56,7 @@ impl Resources {
         if more > 0 {
             self.findings.truncate(before + MAX_FINDINGS_OF_FILE);
             let message = format!("{name} has {more} more findings");
-            self.findings.push(Finding::error(
-                Reason::TooLarge,
-                "",
-                message,
-                "correct those above first",
-            ));
+            self.findings.push(Finding::error(Reason::TooLarge, "", message, "correct those above first"));
         }
     }
 
@@ -94,8 +89,7 @@ impl Resources {
             Some(kind) => {
                 let wrong = header(document, kind);
                 let is_right = wrong.is_empty();
-                self.findings
-                    .extend(wrong.into_iter().map(|finding| document.locate(finding)));
+                self.findings.extend(wrong.into_iter().map(|finding| document.locate(finding)));
                 return is_right.then_some(kind);
             }
             None if document.kind.is_empty() => {
@@ -129,22 +123,11 @@ impl Resources {
             }
         };
         let key = (kind, document.namespace.clone(), document.name.clone());
-        let place = document
-            .key_position("")
-            .map(|position| position.to_string())
-            .unwrap_or_default();
+        let place = document.key_position("").map(|position| position.to_string()).unwrap_or_default();
         if let Some(first) = self.seen.get(&key) {
-            let message = format!(
-                "{} `{}` is defined twice; first at {first}",
-                kind.as_str(),
-                document.name
-            );
-            let finding = Finding::error(
-                Reason::DuplicateResource,
-                "metadata.name",
-                message,
-                "rename or remove one of them",
-            );
+            let message = format!("{} `{}` is defined twice; first at {first}", kind.as_str(), document.name);
+            let finding =
+                Finding::error(Reason::DuplicateResource, "metadata.name", message, "rename or remove one of them");
             self.findings.push(document.locate(finding));
             return None;
         }
@@ -172,9 +155,6 @@ impl Resources {
         let tenants = self.tenants.iter().map(|loaded| &loaded.document);
         let manifests = self.manifests.iter().map(|loaded| &loaded.document);
         let pipelines = self.pipelines.iter().map(|loaded| &loaded.document);
-        tenants
-            .chain(manifests)
-            .chain(pipelines)
-            .find(|document| document.kind == kind && document.name == name)
+        tenants.chain(manifests).chain(pipelines).find(|document| document.kind == kind && document.name == name)
     }
 }

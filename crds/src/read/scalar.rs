@@ -22,21 +22,7 @@ pub(crate) enum Refused {
 pub(crate) fn is_yaml_1_1_boolean(word: &str) -> bool {
     matches!(
         word,
-        "y" | "Y"
-            | "yes"
-            | "Yes"
-            | "YES"
-            | "on"
-            | "On"
-            | "ON"
-            | "n"
-            | "N"
-            | "no"
-            | "No"
-            | "NO"
-            | "off"
-            | "Off"
-            | "OFF"
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
     )
 }
 
@@ -72,17 +58,10 @@ pub(crate) fn resolve_plain(word: &str) -> Result<Value, Refused> {
 fn core_number(word: &str, unsigned: &str) -> Result<Option<Value>, Refused> {
     let has_sign = unsigned.len() < word.len();
     for (prefix, radix) in [("0x", 16), ("0o", 8)] {
-        if let Some(digits) = unsigned
-            .strip_prefix(prefix)
-            .filter(|digits| is_digits(digits, radix))
-        {
+        if let Some(digits) = unsigned.strip_prefix(prefix).filter(|digits| is_digits(digits, radix)) {
             // With a sign the core schema has a text; digits beyond 64 bits are no number that JSON keeps.
-            let number = u64::from_str_radix(digits, radix)
-                .ok()
-                .filter(|_| !has_sign);
-            return number
-                .map(|number| Some(Value::from(number)))
-                .ok_or(Refused::Number);
+            let number = u64::from_str_radix(digits, radix).ok().filter(|_| !has_sign);
+            return number.map(|number| Some(Value::from(number))).ok_or(Refused::Number);
         }
     }
     if is_digits(unsigned, 10) {
@@ -108,11 +87,7 @@ fn integer(word: &str) -> Option<Value> {
     if let Ok(number) = digits.parse::<u64>() {
         return Some(Value::from(number));
     }
-    digits
-        .parse::<f64>()
-        .ok()
-        .and_then(Number::from_f64)
-        .map(Value::Number)
+    digits.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number)
 }
 
 /// JSON has one kind of number: `5.0` arrives at the API server as 5.
@@ -134,15 +109,12 @@ fn is_core_float(text: &str) -> bool {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     };
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        is_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent), 10)
-    });
+    let exponent_fits =
+        exponent.is_none_or(|exponent| is_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent), 10));
     let mantissa_fits = match mantissa.split_once('.') {
         None => is_digits(mantissa, 10),
         Some(("", fraction)) => is_digits(fraction, 10),
-        Some((whole, fraction)) => {
-            is_digits(whole, 10) && (fraction.is_empty() || is_digits(fraction, 10))
-        }
+        Some((whole, fraction)) => is_digits(whole, 10) && (fraction.is_empty() || is_digits(fraction, 10)),
     };
     exponent_fits && mantissa_fits
 }
@@ -150,19 +122,9 @@ fn is_core_float(text: &str) -> bool {
 /// What YAML 1.1 reads as a number beyond the core schema: `_` between digits, binary, capital prefixes.
 fn is_yaml_1_1_number(unsigned: &str) -> bool {
     let plain = unsigned.replace('_', "");
-    let prefixed = [
-        ("0b", 2),
-        ("0B", 2),
-        ("0o", 8),
-        ("0O", 8),
-        ("0x", 16),
-        ("0X", 16),
-    ];
-    prefixed.iter().any(|(prefix, radix)| {
-        plain
-            .strip_prefix(prefix)
-            .is_some_and(|digits| is_digits(digits, *radix))
-    }) || is_core_float(&plain)
+    let prefixed = [("0b", 2), ("0B", 2), ("0o", 8), ("0O", 8), ("0x", 16), ("0X", 16)];
+    prefixed.iter().any(|(prefix, radix)| plain.strip_prefix(prefix).is_some_and(|digits| is_digits(digits, *radix)))
+        || is_core_float(&plain)
 }
 
 #[cfg(test)]
@@ -189,10 +151,7 @@ mod tests {
             ("-5", json!(-5)),
             ("12:30", json!("12:30")),
             ("0.10", json!(0.1)),
-            (
-                "18446744073709551615",
-                json!(18_446_744_073_709_551_615_u64),
-            ),
+            ("18446744073709551615", json!(18_446_744_073_709_551_615_u64)),
             ("18446744073709551616", json!(18_446_744_073_709_551_616.0)),
             ("=", json!("=")),
             ("._5", json!("._5")),

@@ -84,17 +84,10 @@ fn billion_laughs() -> String {
 
 #[test]
 fn files_that_are_no_text_are_refused() {
-    let latin = [
-        b"apiVersion: logloom.io/v1alpha1\nkind: T".as_slice(),
-        &[0xe9, b'n'],
-    ]
-    .concat();
+    let latin = [b"apiVersion: logloom.io/v1alpha1\nkind: T".as_slice(), &[0xe9, b'n']].concat();
     let huge = vec![b' '; MAX_FILE_BYTES + 1];
     let binary: Vec<u8> = (0..=255).cycle().take(4_096).collect();
-    let utf16: Vec<u8> = "kind: Tenant"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
+    let utf16: Vec<u8> = "kind: Tenant".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let findings = [&latin, &huge, &binary, &utf16].map(|bytes| {
         let read = file("tenant.yaml", bytes);
         assert!(read.documents.is_empty());
@@ -111,15 +104,8 @@ fn bounds_of_a_document_leave_its_neighbours_alone() {
     let read = file("tenant.yaml", text.as_bytes());
     let reasons: Vec<Reason> = read.findings.iter().map(|finding| finding.reason).collect();
     assert_eq!(reasons, [Reason::TooLarge, Reason::TooLarge]);
-    let values: Vec<&serde_json::Value> = read
-        .documents
-        .iter()
-        .map(|document| &document.value)
-        .collect();
-    assert_eq!(
-        values,
-        [&json!({ "b": 1 }), &json!({ "b": 2 }), &json!({ "b": 3 })]
-    );
+    let values: Vec<&serde_json::Value> = read.documents.iter().map(|document| &document.value).collect();
+    assert_eq!(values, [&json!({ "b": 1 }), &json!({ "b": 2 }), &json!({ "b": 3 })]);
 }
 
 #[test]
@@ -130,10 +116,7 @@ fn many_documents_and_many_findings_are_bounded() {
     // One for the documents that were not read, one for the findings that are not shown.
     assert_eq!(resources.findings.len(), MAX_FINDINGS_OF_FILE + 1);
     assert_eq!(resources.findings[0].reason, Reason::TooLarge);
-    let last = resources
-        .findings
-        .last()
-        .map(|finding| finding.message.as_str());
+    let last = resources.findings.last().map(|finding| finding.message.as_str());
     assert_eq!(last, Some("many.yaml has 1 more findings"));
 }
 
@@ -143,16 +126,10 @@ fn aliases_within_the_bound_are_what_they_name() {
     let read = file("tenant.yaml", text.as_bytes());
     assert_eq!(read.findings, []);
     let same = json!({ "x": [1, 2] });
-    assert_eq!(
-        read.documents[0].value,
-        json!({ "a": same, "b": same, "c": [same, 5, 5] })
-    );
+    assert_eq!(read.documents[0].value, json!({ "a": same, "b": same, "c": [same, 5, 5] }));
     // What stands inside an alias stands where the alias stands.
     let inside = read.documents[0].value_position("b.x[1]");
-    assert_eq!(
-        inside.map(|position| (position.line, position.column)),
-        Some((2, 1))
-    );
+    assert_eq!(inside.map(|position| (position.line, position.column)), Some((2, 1)));
 }
 
 #[test]
@@ -171,11 +148,7 @@ fn other_groups_are_left_alone_and_our_own_are_not() {
     let mut resources = Resources::new();
     resources.add_file("kustomization.yaml", text.as_bytes());
     assert_eq!(resources.findings, []);
-    let kinds: Vec<&str> = resources
-        .skipped
-        .iter()
-        .map(|document| document.kind.as_str())
-        .collect();
+    let kinds: Vec<&str> = resources.skipped.iter().map(|document| document.kind.as_str()).collect();
     assert_eq!(kinds, ["Kustomization", "Namespace"]);
 }
 
@@ -193,10 +166,7 @@ fn the_same_name_in_two_namespaces_is_not_the_same_resource() {
 #[test]
 fn output_of_kubectl_get_is_read() {
     let text = pipeline("") + "status: { phase: Running, somethingNew: { x: 1 } }\n";
-    let text = text.replace(
-        "{ name: checkout }",
-        "{ name: checkout, uid: abc, managedFields: [{ a: 1 }] }",
-    );
+    let text = text.replace("{ name: checkout }", "{ name: checkout, uid: abc, managedFields: [{ a: 1 }] }");
     let read = file("pipeline.yaml", text.as_bytes());
     let resource: TenantPipeline = typed(&read.documents[0]).expect("typed");
     assert_eq!(resource.spec.sources[0].name, "app");
@@ -208,56 +178,28 @@ fn spots(text: &str, path: &str, offset: usize) -> [Option<(u32, u32)>; 3] {
     assert_eq!(read.findings, []);
     let document = &read.documents[0];
     assert_eq!(document.findings, []);
-    [
-        document.key_position(path),
-        document.value_position(path),
-        document.position_in(path, offset),
-    ]
-    .map(|position| position.map(|position| (position.line, position.column)))
+    [document.key_position(path), document.value_position(path), document.position_in(path, offset)]
+        .map(|position| position.map(|position| (position.line, position.column)))
 }
 
 #[test]
 fn positions_of_keys_values_and_characters() {
     let plain = "a:\n  - when: p99(x) > 1\n";
-    assert_eq!(
-        spots(plain, "a[0].when", 4),
-        [Some((2, 5)), Some((2, 11)), Some((2, 15))]
-    );
+    assert_eq!(spots(plain, "a[0].when", 4), [Some((2, 5)), Some((2, 11)), Some((2, 15))]);
     let quoted = "a: { when: \"p99(x) > 1\" }\n";
-    assert_eq!(
-        spots(quoted, "a.when", 4),
-        [Some((1, 6)), Some((1, 12)), Some((1, 17))]
-    );
+    assert_eq!(spots(quoted, "a.when", 4), [Some((1, 6)), Some((1, 12)), Some((1, 17))]);
     // After an escape the characters of the value do not stand in the text one by one.
     let escaped = "when: \"a\\tb + c\"\n";
-    assert_eq!(
-        spots(escaped, "when", 4),
-        [Some((1, 1)), Some((1, 7)), Some((1, 7))]
-    );
+    assert_eq!(spots(escaped, "when", 4), [Some((1, 1)), Some((1, 7)), Some((1, 7))]);
     let literal = "a:\n  when: |\n    p99(x) >\n      2.0 * y\n";
-    assert_eq!(
-        spots(literal, "a.when", 15),
-        [Some((2, 3)), Some((3, 5)), Some((4, 11))]
-    );
+    assert_eq!(spots(literal, "a.when", 15), [Some((2, 3)), Some((3, 5)), Some((4, 11))]);
     let folded = "when: >\n  a\n  b\n";
-    assert_eq!(
-        spots(folded, "when", 2),
-        [Some((1, 1)), Some((2, 3)), Some((2, 3))]
-    );
+    assert_eq!(spots(folded, "when", 2), [Some((1, 1)), Some((2, 3)), Some((2, 3))]);
     // A path that is not there stands where what is around it stands.
-    assert_eq!(
-        spots(plain, "a[0].for", 0),
-        [Some((2, 5)), Some((2, 5)), Some((2, 5))]
-    );
-    assert_eq!(
-        spots(plain, "", 0),
-        [Some((1, 1)), Some((1, 1)), Some((1, 1))]
-    );
+    assert_eq!(spots(plain, "a[0].for", 0), [Some((2, 5)), Some((2, 5)), Some((2, 5))]);
+    assert_eq!(spots(plain, "", 0), [Some((1, 1)), Some((1, 1)), Some((1, 1))]);
     let strange = "\"a.b\":\n  \"c\\\"]\": [1, 2]\n";
-    assert_eq!(
-        spots(strange, "[\"a.b\"][\"c\\\"]\"][1]", 0)[1],
-        Some((2, 15))
-    );
+    assert_eq!(spots(strange, "[\"a.b\"][\"c\\\"]\"][1]", 0)[1], Some((2, 15)));
     // Columns are characters, not bytes.
     assert_eq!(spots("a: { é: 1, b: 2 }\n", "a.b", 0)[0], Some((1, 12)));
 }
@@ -265,16 +207,8 @@ fn positions_of_keys_values_and_characters() {
 #[test]
 fn findings_of_others_get_their_positions_from_the_set() {
     let mut resources = Resources::new();
-    resources.add_file(
-        "pipeline.yaml",
-        pipeline("  scaling:\n    maxWorkers: 4\n").as_bytes(),
-    );
-    let finding = Finding::error(
-        Reason::AboveQuota,
-        "spec.scaling.maxWorkers",
-        "too many",
-        "fewer",
-    );
+    resources.add_file("pipeline.yaml", pipeline("  scaling:\n    maxWorkers: 4\n").as_bytes());
+    let finding = Finding::error(Reason::AboveQuota, "spec.scaling.maxWorkers", "too many", "fewer");
     let known = finding.clone().of("TenantPipeline", "checkout");
     let unknown = finding.of("TenantPipeline", "other");
     let located = resources.locate(vec![known, unknown]);
@@ -296,10 +230,7 @@ fn relative_files_are_put_in_place() {
     assert_eq!(inlined, Ok(()));
     assert_eq!(asked, ["protos/span.proto"]);
     assert_eq!(manifest.spec.schema.file, None);
-    assert_eq!(
-        manifest.spec.schema.proto.as_deref(),
-        Some("message Span {}")
-    );
+    assert_eq!(manifest.spec.schema.proto.as_deref(), Some("message Span {}"));
 }
 
 /// Reading takes time in proportion to the text, whatever the text.
@@ -325,20 +256,14 @@ fn hostile_texts_are_read_quickly() {
         format!("a: \"{}\"", "\\u0041".repeat(size / 6)),
         format!("a: {}", "x ".repeat(size / 2)),
         format!("? {}\n: b", "x".repeat(size)),
-        (0..size / 10)
-            .map(|number| format!("k{number}: 1\n"))
-            .collect(),
+        (0..size / 10).map(|number| format!("k{number}: 1\n")).collect(),
         "a: 1\n".repeat(size / 5),
     ];
     for text in texts {
         let start = std::time::Instant::now();
         let read = file("hostile.yaml", text.as_bytes());
         let shown: String = text.chars().take(20).collect();
-        assert!(
-            start.elapsed().as_secs() < 20,
-            "{shown}: {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed().as_secs() < 20, "{shown}: {:?}", start.elapsed());
         assert!(read.documents.len() + read.findings.len() > 0, "{shown}");
     }
 }
@@ -418,9 +343,7 @@ proptest! {
 fn all_paths(value: &serde_json::Value, at: String, paths: &mut Vec<String>) {
     match value {
         serde_json::Value::Object(members) => {
-            members
-                .iter()
-                .for_each(|(key, member)| all_paths(member, crate::path::member(&at, key), paths));
+            members.iter().for_each(|(key, member)| all_paths(member, crate::path::member(&at, key), paths));
         }
         serde_json::Value::Array(items) => {
             let items = items.iter().enumerate();

@@ -93,12 +93,8 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.scalar(&text, style, anchor, tag.as_deref(), span.start);
             }
-            Event::MappingStart(anchor, tag) => {
-                self.open(Some(Map::new()), anchor, tag.as_deref(), span.start)
-            }
-            Event::SequenceStart(anchor, tag) => {
-                self.open(None, anchor, tag.as_deref(), span.start)
-            }
+            Event::MappingStart(anchor, tag) => self.open(Some(Map::new()), anchor, tag.as_deref(), span.start),
+            Event::SequenceStart(anchor, tag) => self.open(None, anchor, tag.as_deref(), span.start),
             Event::MappingEnd | Event::SequenceEnd => self.close(),
             Event::Alias(anchor) => self.alias(anchor, span.start),
             Event::Nothing | Event::StreamStart | Event::StreamEnd => {}
@@ -121,20 +117,11 @@ impl<'a> Builder<'a> {
         let value = self.root.take();
         if end.index().saturating_sub(self.document_start) > MAX_DOCUMENT_CHARS {
             let message = format!("this document has more than {MAX_DOCUMENT_CHARS} characters");
-            self.give_up(
-                Reason::TooLarge,
-                Spot::of(end),
-                message,
-                "split it into several resources",
-            );
+            self.give_up(Reason::TooLarge, Spot::of(end), message, "split it into several resources");
         }
         let findings = std::mem::take(&mut self.open_findings);
         match value {
-            Some(value) if !self.is_broken => Some(Tree {
-                value,
-                places: std::mem::take(&mut self.places),
-                findings,
-            }),
+            Some(value) if !self.is_broken => Some(Tree { value, places: std::mem::take(&mut self.places), findings }),
             _ => {
                 self.findings.extend(findings);
                 None
@@ -147,13 +134,7 @@ impl<'a> Builder<'a> {
         self.findings.append(&mut self.open_findings);
     }
 
-    fn find(
-        &mut self,
-        reason: Reason,
-        spot: Spot,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
+    fn find(&mut self, reason: Reason, spot: Spot, message: impl Into<String>, remedy: impl Into<String>) {
         let position = Some(spot.in_file(self.file));
         if self.open_findings.len() < MAX_FINDINGS {
             let finding = Finding::error(reason, self.path.clone(), message, remedy);
@@ -161,13 +142,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn give_up(
-        &mut self,
-        reason: Reason,
-        spot: Spot,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
+    fn give_up(&mut self, reason: Reason, spot: Spot, message: impl Into<String>, remedy: impl Into<String>) {
         self.find(reason, spot, message, remedy);
         self.is_broken = true;
         self.open.clear();
@@ -184,10 +159,7 @@ impl<'a> Builder<'a> {
                 format!("aliases expand this document to more than {MAX_VALUES} values"),
                 "write the values out instead of naming them over and over",
             ),
-            _ => (
-                format!("this document has more than {MAX_VALUES} values"),
-                "split it into several resources",
-            ),
+            _ => (format!("this document has more than {MAX_VALUES} values"), "split it into several resources"),
         };
         self.give_up(reason, spot, message, remedy);
         false
@@ -200,23 +172,11 @@ impl<'a> Builder<'a> {
                 false => tag.to_string(),
             };
             let message = format!("the tag `{name}` is not accepted");
-            self.find(
-                Reason::NotJson,
-                spot,
-                message,
-                "leave the tag out; put a text in quotes instead of `!!str`",
-            );
+            self.find(Reason::NotJson, spot, message, "leave the tag out; put a text in quotes instead of `!!str`");
         }
     }
 
-    fn scalar(
-        &mut self,
-        text: &str,
-        style: ScalarStyle,
-        anchor: usize,
-        tag: Option<&Tag>,
-        start: Marker,
-    ) {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>, start: Marker) {
         let spot = Spot::of(start);
         self.refuse_tag(tag, spot);
         if self.is_at_key() {
@@ -230,9 +190,7 @@ impl<'a> Builder<'a> {
             // With a tag it is refused anyway: as a text it gives no second finding.
             ScalarStyle::Plain if tag.is_some() => (Value::String(text.to_owned()), Writing::Plain),
             ScalarStyle::Plain => (self.plain(text, spot), Writing::Plain),
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                (Value::String(text.to_owned()), Writing::Quoted)
-            }
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => (Value::String(text.to_owned()), Writing::Quoted),
             ScalarStyle::Literal => (Value::String(text.to_owned()), Writing::Literal),
             ScalarStyle::Folded => (Value::String(text.to_owned()), Writing::Other),
         };
@@ -248,26 +206,21 @@ impl<'a> Builder<'a> {
             Err(refused) => refused,
         };
         let (reason, message) = match refused {
-            Refused::Boolean => (
-                Reason::Ambiguous,
-                format!("`{text}` is a boolean to kubectl (YAML 1.1) and a text in YAML 1.2"),
-            ),
-            Refused::Number => (
-                Reason::Ambiguous,
-                format!("`{text}` is another number to kubectl (YAML 1.1) than in YAML 1.2"),
-            ),
-            Refused::NotJson => (
-                Reason::NotJson,
-                format!("`{text}` is a number that JSON cannot hold"),
-            ),
+            Refused::Boolean => {
+                (Reason::Ambiguous, format!("`{text}` is a boolean to kubectl (YAML 1.1) and a text in YAML 1.2"))
+            }
+            Refused::Number => {
+                (Reason::Ambiguous, format!("`{text}` is another number to kubectl (YAML 1.1) than in YAML 1.2"))
+            }
+            Refused::NotJson => (Reason::NotJson, format!("`{text}` is a number that JSON cannot hold")),
         };
         let remedy = match refused {
             Refused::Boolean => {
                 format!("write \"{text}\" in quotes for the text, or true or false")
             }
-            Refused::Number => format!(
-                "write \"{text}\" in quotes for the text, or the number in plain decimal digits"
-            ),
+            Refused::Number => {
+                format!("write \"{text}\" in quotes for the text, or the number in plain decimal digits")
+            }
             Refused::NotJson => "write a finite number".to_owned(),
         };
         // The path of the value, not that of the map around it.
@@ -278,20 +231,13 @@ impl<'a> Builder<'a> {
     }
 
     fn is_at_key(&self) -> bool {
-        self.open
-            .last()
-            .is_some_and(|open| open.members.is_some() && open.key.is_none())
+        self.open.last().is_some_and(|open| open.members.is_some() && open.key.is_none())
     }
 
     fn key(&mut self, text: &str, style: ScalarStyle, spot: Spot) {
         let is_plain = style == ScalarStyle::Plain;
         let key = if is_plain && text == "<<" {
-            self.find(
-                Reason::NotJson,
-                spot,
-                "merge keys are not accepted",
-                "write the fields out",
-            );
+            self.find(Reason::NotJson, spot, "merge keys are not accepted", "write the fields out");
             Key::Dropped
         } else if is_plain && self.is_ambiguous_key(text, spot) {
             Key::Dropped
@@ -316,12 +262,7 @@ impl<'a> Builder<'a> {
         };
         if !is_same_text {
             let message = format!("the key `{text}` is another one to kubectl (YAML 1.1)");
-            self.find(
-                Reason::Ambiguous,
-                spot,
-                message,
-                format!("write it in quotes: \"{text}\""),
-            );
+            self.find(Reason::Ambiguous, spot, message, format!("write it in quotes: \"{text}\""));
         }
         !is_same_text
     }
@@ -335,8 +276,7 @@ impl<'a> Builder<'a> {
             Some(first) => {
                 let length = self.path.len();
                 push_member(&mut self.path, text);
-                let message =
-                    format!("the key `{text}` stands twice in this map; first in line {first}");
+                let message = format!("the key `{text}` stands twice in this map; first in line {first}");
                 self.find(Reason::DuplicateKey, spot, message, "keep one of them");
                 self.path.truncate(length);
                 Key::Dropped
@@ -350,29 +290,15 @@ impl<'a> Builder<'a> {
         let mut key_spot = None;
         match self.open.last() {
             None => {}
-            Some(Open {
-                members: None,
-                items,
-                ..
-            }) => push_item(&mut self.path, items.len()),
-            Some(Open {
-                key: Some(Key::Good(key, spot)),
-                ..
-            }) => {
+            Some(Open { members: None, items, .. }) => push_item(&mut self.path, items.len()),
+            Some(Open { key: Some(Key::Good(key, spot)), .. }) => {
                 key_spot = Some(*spot);
                 push_member(&mut self.path, key);
             }
             // Of a dropped member nothing is noted.
             Some(_) => return length,
         }
-        self.places.insert(
-            self.path.clone(),
-            Place {
-                key: key_spot,
-                value: spot,
-                writing,
-            },
-        );
+        self.places.insert(self.path.clone(), Place { key: key_spot, value: spot, writing });
         length
     }
 
@@ -393,32 +319,16 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn open(
-        &mut self,
-        members: Option<Map<String, Value>>,
-        anchor: usize,
-        tag: Option<&Tag>,
-        start: Marker,
-    ) {
+    fn open(&mut self, members: Option<Map<String, Value>>, anchor: usize, tag: Option<&Tag>, start: Marker) {
         let spot = Spot::of(start);
         self.refuse_tag(tag, spot);
         if self.is_at_key() {
-            self.give_up(
-                Reason::NotJson,
-                spot,
-                "a map or list cannot be a key",
-                "write a text as the key",
-            );
+            self.give_up(Reason::NotJson, spot, "a map or list cannot be a key", "write a text as the key");
             return;
         }
         if self.open.len() >= MAX_DEPTH {
             let message = format!("maps and lists are nested deeper than {MAX_DEPTH}");
-            self.give_up(
-                Reason::TooDeep,
-                spot,
-                message,
-                "nothing in this API is nested so deeply: check the brackets",
-            );
+            self.give_up(Reason::TooDeep, spot, message, "nothing in this API is nested so deeply: check the brackets");
             return;
         }
         let values_before = self.values;
@@ -444,10 +354,7 @@ impl<'a> Builder<'a> {
             Some(members) => Value::Object(members),
             None => Value::Array(open.items),
         };
-        let spot = self
-            .places
-            .get(&self.path)
-            .map_or(Spot { line: 1, column: 1 }, |place| place.value);
+        let spot = self.places.get(&self.path).map_or(Spot { line: 1, column: 1 }, |place| place.value);
         self.remember(open.anchor, &value, size, spot);
         if !self.is_broken {
             self.leave(value);
@@ -464,12 +371,7 @@ impl<'a> Builder<'a> {
     fn alias(&mut self, anchor: usize, start: Marker) {
         let spot = Spot::of(start);
         if self.is_at_key() {
-            self.give_up(
-                Reason::NotJson,
-                spot,
-                "an alias cannot be a key",
-                "write a text as the key",
-            );
+            self.give_up(Reason::NotJson, spot, "an alias cannot be a key", "write a text as the key");
             return;
         }
         let Some((_, size)) = self.anchors.get(&anchor) else {
@@ -481,11 +383,7 @@ impl<'a> Builder<'a> {
         if !self.count(size, Reason::BadAlias, spot) {
             return;
         }
-        let value = self
-            .anchors
-            .get(&anchor)
-            .map(|(value, _)| value.clone())
-            .unwrap_or_default();
+        let value = self.anchors.get(&anchor).map(|(value, _)| value.clone()).unwrap_or_default();
         self.enter(spot, Writing::Other);
         self.leave(value);
     }

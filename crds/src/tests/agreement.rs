@@ -22,9 +22,7 @@ fn given(value: &Value, at: &str, paths: &mut BTreeSet<String>) {
                 paths.insert(place);
             }
         }
-        Value::Array(items) => items
-            .iter()
-            .for_each(|item| given(item, &format!("{at}[]"), paths)),
+        Value::Array(items) => items.iter().for_each(|item| given(item, &format!("{at}[]"), paths)),
         _ => {}
     }
 }
@@ -33,27 +31,21 @@ fn given(value: &Value, at: &str, paths: &mut BTreeSet<String>) {
 fn samples_have_every_field() {
     for kind in ApiKind::ALL {
         let mut there = BTreeSet::new();
-        samples(kind)
-            .iter()
-            .for_each(|sample| given(sample, "", &mut there));
+        samples(kind).iter().for_each(|sample| given(sample, "", &mut there));
         let mut missing = Vec::new();
-        walk(
-            &crd_schema(kind)["properties"]["spec"],
-            "spec",
-            &mut |at, node| {
-                for (name, _) in node["properties"].as_object().into_iter().flatten() {
-                    let place = path::member(at, name);
-                    // The twin of `on` is not written; elasticsearch stands for opensearch.
-                    if name != "true"
-                        && !place.contains("[].true")
-                        && !place.contains("opensearch.")
-                        && !there.contains(&place)
-                    {
-                        missing.push(place);
-                    }
+        walk(&crd_schema(kind)["properties"]["spec"], "spec", &mut |at, node| {
+            for (name, _) in node["properties"].as_object().into_iter().flatten() {
+                let place = path::member(at, name);
+                // The twin of `on` is not written; elasticsearch stands for opensearch.
+                if name != "true"
+                    && !place.contains("[].true")
+                    && !place.contains("opensearch.")
+                    && !there.contains(&place)
+                {
+                    missing.push(place);
                 }
-            },
-        );
+            }
+        });
         assert_eq!(missing, Vec::<String>::new(), "{}", kind.as_str());
     }
 }
@@ -78,11 +70,7 @@ fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                pointers(
-                    member,
-                    &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")),
-                    all,
-                );
+                pointers(member, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), all);
             }
         }
         Value::Array(items) => {
@@ -159,11 +147,7 @@ fn crossings(sample: &Value) -> Vec<Value> {
         let Some(Value::Array(items)) = sample.pointer(&pointer) else {
             continue;
         };
-        for (to, _) in items
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| item.is_object())
-        {
+        for (to, _) in items.iter().enumerate().filter(|(_, item)| item.is_object()) {
             for (name, member) in items.iter().filter_map(Value::as_object).flatten() {
                 let mut crossing = sample.clone();
                 crossing.pointer_mut(&pointer).expect("there")[to][name] = member.clone();
@@ -191,21 +175,13 @@ fn what_the_schema_accepts_the_types_read() {
                 }
             }
         }
-        assert!(
-            accepted > 50 && refused > 200,
-            "{}: {accepted} accepted, {refused} refused",
-            kind.as_str()
-        );
+        assert!(accepted > 50 && refused > 200, "{}: {accepted} accepted, {refused} refused", kind.as_str());
     }
 }
 
 fn spec_cel(kind: ApiKind) -> CompiledSchema {
     let compiled = compile_schema(&crd_schema(kind)["properties"]["spec"]);
-    assert!(
-        !compiled.has_errors(),
-        "{:?}",
-        compiled.compilation_errors()
-    );
+    assert!(!compiled.has_errors(), "{:?}", compiled.compilation_errors());
     compiled
 }
 
@@ -216,10 +192,8 @@ fn is_from_rule(finding: &Finding, messages: &BTreeSet<String>) -> bool {
 /// The rules in Rust and in CEL say the same of every mutant that the rest of the schema lets through.
 #[test]
 fn rules_in_rust_and_in_cel_agree() {
-    let messages: BTreeSet<String> = SETS
-        .iter()
-        .flat_map(|(_, rules)| rules.iter().map(rules::Rule::message))
-        .collect();
+    let messages: BTreeSet<String> =
+        SETS.iter().flat_map(|(_, rules)| rules.iter().map(rules::Rule::message)).collect();
     let validator = Validator::new();
     for kind in ApiKind::ALL {
         let compiled = spec_cel(kind);
@@ -227,32 +201,21 @@ fn rules_in_rust_and_in_cel_agree() {
         for sample in samples(kind) {
             for mutant in mutants(&sample).into_iter().chain(crossings(&sample)) {
                 let findings = kind.check(&mutant);
-                if findings
-                    .iter()
-                    .any(|finding| !is_from_rule(finding, &messages))
-                {
+                if findings.iter().any(|finding| !is_from_rule(finding, &messages)) {
                     continue;
                 }
-                let mut ours: Vec<String> = findings
-                    .into_iter()
-                    .map(|finding| finding.message)
-                    .collect();
-                let mut theirs: Vec<String> =
-                    match validator.validate_compiled(&compiled, &mutant["spec"], None) {
-                        Ok(()) => Vec::new(),
-                        Err(errors) => errors.iter().map(|error| error.message.clone()).collect(),
-                    };
+                let mut ours: Vec<String> = findings.into_iter().map(|finding| finding.message).collect();
+                let mut theirs: Vec<String> = match validator.validate_compiled(&compiled, &mutant["spec"], None) {
+                    Ok(()) => Vec::new(),
+                    Err(errors) => errors.iter().map(|error| error.message.clone()).collect(),
+                };
                 ours.sort();
                 theirs.sort();
                 assert_eq!(ours, theirs, "{mutant:#}");
                 broken.extend(ours);
             }
         }
-        assert!(
-            broken.len() >= usize::from(kind != ApiKind::Tenant),
-            "{}: no mutant broke a rule",
-            kind.as_str()
-        );
+        assert!(broken.len() >= usize::from(kind != ApiKind::Tenant), "{}: no mutant broke a rule", kind.as_str());
     }
 }
 
@@ -263,18 +226,11 @@ fn every_rule_is_broken_by_some_mutant() {
     for kind in ApiKind::ALL {
         for sample in samples(kind) {
             for mutant in mutants(&sample).into_iter().chain(crossings(&sample)) {
-                broken.extend(
-                    kind.check(&mutant)
-                        .into_iter()
-                        .map(|finding| finding.message),
-                );
+                broken.extend(kind.check(&mutant).into_iter().map(|finding| finding.message));
             }
         }
     }
-    let all: BTreeSet<String> = SETS
-        .iter()
-        .flat_map(|(_, rules)| rules.iter().map(rules::Rule::message))
-        .collect();
+    let all: BTreeSet<String> = SETS.iter().flat_map(|(_, rules)| rules.iter().map(rules::Rule::message)).collect();
     let never: Vec<&String> = all.difference(&broken).collect();
     assert_eq!(never, Vec::<&String>::new());
 }
@@ -284,18 +240,12 @@ fn an_unquoted_on_arrives_from_kubectl_as_true() {
     let mut sample = samples(ApiKind::TenantPipeline).remove(0);
     let alert = sample["spec"]["alerts"][0].as_object_mut().expect("a map");
     let on = alert.shift_remove("on").expect("there");
-    assert_eq!(
-        ApiKind::TenantPipeline.check(&sample)[0].message,
-        "on must be given"
-    );
+    assert_eq!(ApiKind::TenantPipeline.check(&sample)[0].message, "on must be given");
 
     sample["spec"]["alerts"][0]["true"] = on.clone();
     assert_eq!(ApiKind::TenantPipeline.check(&sample), []);
     let pipeline: TenantPipeline = serde_json::from_value(sample).expect("typed");
-    assert_eq!(
-        serde_json::to_value(&pipeline.spec.alerts[0].on).expect("JSON"),
-        on
-    );
+    assert_eq!(serde_json::to_value(&pipeline.spec.alerts[0].on).expect("JSON"), on);
 }
 
 #[test]
@@ -309,9 +259,5 @@ fn resources_made_in_memory_are_checked_too() {
     let reasons: Vec<Reason> = findings.iter().map(|finding| finding.reason).collect();
     assert_eq!(reasons, [Reason::BadFormat, Reason::Conflict]);
     assert_eq!(findings[1].path, "spec.scaling.minWorkers");
-    assert!(
-        findings
-            .iter()
-            .all(|finding| finding.resource == "TenantPipeline/checkout")
-    );
+    assert!(findings.iter().all(|finding| finding.resource == "TenantPipeline/checkout"));
 }

@@ -10,14 +10,8 @@ use crate::{ParsingManifest, Tenant, TenantPipeline, generate, path, read};
 
 const SAMPLES: [(ApiKind, &str); 3] = [
     (ApiKind::Tenant, include_str!("../../testdata/tenant.yaml")),
-    (
-        ApiKind::ParsingManifest,
-        include_str!("../../testdata/manifest.yaml"),
-    ),
-    (
-        ApiKind::TenantPipeline,
-        include_str!("../../testdata/pipeline.yaml"),
-    ),
+    (ApiKind::ParsingManifest, include_str!("../../testdata/manifest.yaml")),
+    (ApiKind::TenantPipeline, include_str!("../../testdata/pipeline.yaml")),
 ];
 
 /// The documents of the sample of a kind, as JSON.
@@ -36,9 +30,7 @@ fn samples(kind: ApiKind) -> Vec<Value> {
 
 fn typed(kind: ApiKind, value: &Value) -> Result<Value, serde_json::Error> {
     match kind {
-        ApiKind::Tenant => {
-            serde_json::from_value::<Tenant>(value.clone()).and_then(serde_json::to_value)
-        }
+        ApiKind::Tenant => serde_json::from_value::<Tenant>(value.clone()).and_then(serde_json::to_value),
         ApiKind::ParsingManifest => {
             serde_json::from_value::<ParsingManifest>(value.clone()).and_then(serde_json::to_value)
         }

@@ -20,13 +20,9 @@ fn every_value_is_bounded_and_every_field_is_described() {
             let is_bounded = match node["type"].as_str() {
                 Some("string") => node["maxLength"].is_u64() || node["enum"].is_array(),
                 Some("array") => node["maxItems"].is_u64(),
-                Some("object") if is_free || node["additionalProperties"].is_object() => {
-                    node["maxProperties"].is_u64()
-                }
+                Some("object") if is_free || node["additionalProperties"].is_object() => node["maxProperties"].is_u64(),
                 Some(_) => true,
-                None => {
-                    node["x-kubernetes-int-or-string"] == json!(true) && node["maxLength"].is_u64()
-                }
+                None => node["x-kubernetes-int-or-string"] == json!(true) && node["maxLength"].is_u64(),
             };
             if !is_bounded {
                 wrong.push(format!("{at} has no bound"));
@@ -69,16 +65,8 @@ fn schemas_use_only_keywords_that_the_check_knows() {
     const HARMLESS: [&str; 3] = ["x-kubernetes-preserve-unknown-fields", "format", "title"];
     for kind in ApiKind::ALL {
         walk(&crd_schema(kind), "", &mut |at, node| {
-            for keyword in node
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(keyword, _)| keyword.as_str())
-            {
-                assert!(
-                    KNOWN.contains(&keyword) || HARMLESS.contains(&keyword),
-                    "{at}: {keyword}"
-                );
+            for keyword in node.as_object().into_iter().flatten().map(|(keyword, _)| keyword.as_str()) {
+                assert!(KNOWN.contains(&keyword) || HARMLESS.contains(&keyword), "{at}: {keyword}");
             }
         });
     }
@@ -87,19 +75,15 @@ fn schemas_use_only_keywords_that_the_check_knows() {
 #[test]
 fn nothing_names_another_namespace_an_image_a_pod_or_an_acl() {
     for kind in ApiKind::ALL {
-        walk(
-            &crd_schema(kind)["properties"]["spec"],
-            "spec",
-            &mut |at, node| {
-                for (name, _) in node["properties"].as_object().into_iter().flatten() {
-                    let name = name.to_lowercase();
-                    for forbidden in ["namespace", "image", "pod", "template", "acl", "principal"] {
-                        let is_ours = name == "templates" || name == "maxtemplates";
-                        assert!(is_ours || !name.contains(forbidden), "{at}.{name}");
-                    }
+        walk(&crd_schema(kind)["properties"]["spec"], "spec", &mut |at, node| {
+            for (name, _) in node["properties"].as_object().into_iter().flatten() {
+                let name = name.to_lowercase();
+                for forbidden in ["namespace", "image", "pod", "template", "acl", "principal"] {
+                    let is_ours = name == "templates" || name == "maxtemplates";
+                    assert!(is_ours || !name.contains(forbidden), "{at}.{name}");
                 }
-            },
-        );
+            }
+        });
     }
 }
 
@@ -112,10 +96,7 @@ fn patterns_compile_and_refuse_the_empty_text() {
             };
             let regex = Regex::new(pattern).expect(at);
             // Only the pattern of a duration takes the empty text; its least length does not.
-            assert!(
-                !regex.is_match("") || node["minLength"].as_u64() > Some(0),
-                "{at}"
-            );
+            assert!(!regex.is_match("") || node["minLength"].as_u64() > Some(0), "{at}");
         });
     }
 }
@@ -125,27 +106,15 @@ fn the_table_of_rules_and_the_schemas_have_the_same_rules() {
     let mut in_schemas = BTreeSet::new();
     for kind in ApiKind::ALL {
         walk(&crd_schema(kind), "", &mut |at, node| {
-            for rule in node["x-kubernetes-validations"]
-                .as_array()
-                .into_iter()
-                .flatten()
-            {
+            for rule in node["x-kubernetes-validations"].as_array().into_iter().flatten() {
                 let cel = rule["rule"].as_str().expect("text");
-                let ours =
-                    rules::find(cel).unwrap_or_else(|| panic!("{at}: {cel} is not in the table"));
-                assert_eq!(
-                    rule["message"].as_str(),
-                    Some(ours.message().as_str()),
-                    "{at}"
-                );
+                let ours = rules::find(cel).unwrap_or_else(|| panic!("{at}: {cel} is not in the table"));
+                assert_eq!(rule["message"].as_str(), Some(ours.message().as_str()), "{at}");
                 in_schemas.insert(cel.to_owned());
             }
         });
     }
-    let in_table: BTreeSet<String> = SETS
-        .iter()
-        .flat_map(|(_, rules)| rules.iter().map(rules::Rule::cel))
-        .collect();
+    let in_table: BTreeSet<String> = SETS.iter().flat_map(|(_, rules)| rules.iter().map(rules::Rule::cel)).collect();
     assert_eq!(in_schemas, in_table);
 }
 
@@ -161,29 +130,15 @@ fn generated_files_are_those_checked_in_and_under_their_bound() {
             file.name
         );
         if file.name.ends_with(".crd.yaml") {
-            assert!(
-                file.text.len() < 100_000,
-                "{} has {} bytes",
-                file.name,
-                file.text.len()
-            );
+            assert!(file.text.len() < 100_000, "{} has {} bytes", file.name, file.text.len());
         }
     }
     let names: BTreeSet<String> = files.iter().map(|file| file.name.clone()).collect();
     let there: BTreeSet<String> = std::fs::read_dir(folder)
         .expect("crds/generated")
-        .map(|entry| {
-            entry
-                .expect("entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(
-        there, names,
-        "crds/generated has files that nothing generates"
-    );
+    assert_eq!(there, names, "crds/generated has files that nothing generates");
 }
 
 #[test]
@@ -226,17 +181,13 @@ fn generated_yaml_has_no_word_that_yaml_1_1_reads_otherwise() {
         let yaml = generate::crd_yaml(kind).expect("generated");
         let read = read::file("crd.yaml", yaml.as_bytes());
         assert_eq!(read.findings, []);
-        let mut expected =
-            serde_json::to_value(generate::crd(kind).expect("generated")).expect("JSON");
+        let mut expected = serde_json::to_value(generate::crd(kind).expect("generated")).expect("JSON");
         drop_nulls(&mut expected);
         assert_eq!(read.documents[0].findings, []);
         let value = &read.documents[0].value;
         assert_same_where_given(&expected, value, "");
         assert_same_where_given(value, &expected, "");
-        assert!(
-            !yaml.lines().any(|line| line.trim() == "on:"),
-            "an unquoted `on` is `true` to kubectl"
-        );
+        assert!(!yaml.lines().any(|line| line.trim() == "on:"), "an unquoted `on` is `true` to kubectl");
     }
 }
 
@@ -246,9 +197,7 @@ fn defaults_are_those_the_descriptions_state() {
     for kind in ApiKind::ALL {
         let schema = generate::json_schema(kind);
         walk(&schema["properties"]["spec"], "spec", &mut |at, node| {
-            let (Some(default), Some(description)) =
-                (node.get("default"), node["description"].as_str())
-            else {
+            let (Some(default), Some(description)) = (node.get("default"), node["description"].as_str()) else {
                 return;
             };
             let stated = match default {
@@ -257,11 +206,7 @@ fn defaults_are_those_the_descriptions_state() {
                 Value::Array(items) => items[0].as_str().expect("text").to_owned(),
                 other => other.to_string(),
             };
-            let says = [
-                format!("`{stated}` (default"),
-                format!("Default `{stated}`"),
-                format!("Default {stated}"),
-            ];
+            let says = [format!("`{stated}` (default"), format!("Default `{stated}`"), format!("Default {stated}")];
             if !says.iter().any(|words| description.contains(words)) && default != &json!(false) {
                 wrong.push(format!("{at}: {stated}: {description}"));
             }
@@ -276,12 +221,7 @@ fn json_schemas_are_closed_and_speak_plain_json_schema() {
         let schema = generate::json_schema(kind);
         walk(&schema["properties"]["spec"], "spec", &mut |at, node| {
             let members: &Map<String, Value> = node.as_object().expect("a schema");
-            assert!(
-                !members
-                    .keys()
-                    .any(|keyword| keyword.starts_with("x-kubernetes")),
-                "{at}"
-            );
+            assert!(!members.keys().any(|keyword| keyword.starts_with("x-kubernetes")), "{at}");
             if node["type"] == json!("object") && node["properties"].is_object() {
                 assert_eq!(node["additionalProperties"], json!(false), "{at}");
             }

@@ -4,8 +4,8 @@
 //! aggregates, alerts and findings have an id of (pipeline, rule, scope, window end); what is
 //! emitted again carries the same id and a higher revision.
 
-use std::fmt;
 use smallvec::SmallVec;
+use std::fmt;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
 /// A 128-bit identity, written as 32 hexadecimal digits.
@@ -116,11 +116,8 @@ mod tests {
     #[test]
     fn every_part_of_an_origin_counts() {
         let base = Origin::new("acme", "app", 7, 0);
-        let others = [
-            Origin::new("acm", "eapp", 7, 0),
-            Origin::new("acme", "app", 8, 0),
-            Origin::new("acme", "app", 7, 1),
-        ];
+        let others =
+            [Origin::new("acm", "eapp", 7, 0), Origin::new("acme", "app", 8, 0), Origin::new("acme", "app", 7, 1)];
         for other in others {
             assert_ne!(base.event(1, 0), other.event(1, 0));
         }

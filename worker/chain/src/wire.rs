@@ -276,10 +276,7 @@ impl<'a> Reader<'a> {
     pub fn count(&mut self) -> Result<usize, WireError> {
         let at = self.at;
         let count = self.varint()?;
-        usize::try_from(count)
-            .ok()
-            .filter(|count| *count <= self.remaining())
-            .ok_or(WireError::Truncated { at })
+        usize::try_from(count).ok().filter(|count| *count <= self.remaining()).ok_or(WireError::Truncated { at })
     }
 
     /// A signed integer.
@@ -362,10 +359,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Those of `read`, and of [`Reader::bool`].
-    pub fn option<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, WireError>,
-    ) -> Result<Option<T>, WireError> {
+    pub fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, WireError>) -> Result<Option<T>, WireError> {
         if self.bool()? { read(self).map(Some) } else { Ok(None) }
     }
 

@@ -34,7 +34,8 @@ fn pages() -> Vec<(String, String)> {
     walk(&root().join("docs/src"), &mut paths);
     paths.sort();
     let name = |path: &Path| path.strip_prefix(root()).unwrap().display().to_string();
-    let pages: Vec<(String, String)> = paths.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect();
+    let pages: Vec<(String, String)> =
+        paths.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect();
     assert!(pages.len() > 10, "{} pages", pages.len());
     pages
 }
@@ -103,10 +104,20 @@ fn excerpts_stand_in_the_files_that_they_name() {
     for (name, text) in pages() {
         for block in blocks(&text) {
             let Some(file) = block.info.strip_prefix("yaml,from=") else { continue };
-            let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{name}:{}: {file}: {error}", block.first));
+            let source = fs::read_to_string(root().join(file))
+                .unwrap_or_else(|error| panic!("{name}:{}: {file}: {error}", block.first));
             let mut rest = source.lines().map(plain);
-            for (index, line) in block.lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#')) {
-                assert!(rest.any(|there| there == plain(line)), "{name}:{}: not in {file}, or not in this order: {line}", block.first + index);
+            for (index, line) in block
+                .lines
+                .iter()
+                .enumerate()
+                .filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#'))
+            {
+                assert!(
+                    rest.any(|there| there == plain(line)),
+                    "{name}:{}: not in {file}, or not in this order: {line}",
+                    block.first + index
+                );
             }
             checked += 1;
         }
@@ -122,7 +133,11 @@ fn every_command_and_option_is_described() {
         let section = page.split(&heading).nth(1).unwrap_or_else(|| panic!("commands.md has no {heading}"));
         let section = section.split("\n## ").next().unwrap_or_default();
         for option in command.get_arguments().filter(|option| !option.is_hide_set()).filter_map(clap::Arg::get_long) {
-            assert!(section.contains(&format!("--{option}")), "commands.md does not name --{option} of {}", command.get_name());
+            assert!(
+                section.contains(&format!("--{option}")),
+                "commands.md does not name --{option} of {}",
+                command.get_name()
+            );
         }
     }
 }

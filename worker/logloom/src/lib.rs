@@ -9,7 +9,7 @@ pub mod demo;
 mod docs_test;
 pub mod explain;
 pub mod local;
-pub mod resources;
 pub mod loghub;
 pub mod report;
+pub mod resources;
 pub mod test_run;

@@ -51,7 +51,12 @@ pub fn load(paths: &[PathBuf]) -> Result<Resources, Vec<Finding>> {
     for path in paths {
         if let Err(error) = collect(path, true, &mut files) {
             let message = format!("cannot read {}: {error}", path.display());
-            unreadable.push(Finding::error(Reason::Unreadable, "", message, "name a YAML file, or a folder with YAML files"));
+            unreadable.push(Finding::error(
+                Reason::Unreadable,
+                "",
+                message,
+                "name a YAML file, or a folder with YAML files",
+            ));
         }
     }
     if !unreadable.is_empty() {
@@ -63,7 +68,12 @@ pub fn load(paths: &[PathBuf]) -> Result<Resources, Vec<Finding>> {
             Ok(bytes) => resources.add_file(&file.display().to_string(), &bytes),
             Err(error) => {
                 let message = format!("cannot read {}: {error}", file.display());
-                resources.findings.push(Finding::error(Reason::Unreadable, "", message, "check the file and its permissions"));
+                resources.findings.push(Finding::error(
+                    Reason::Unreadable,
+                    "",
+                    message,
+                    "check the file and its permissions",
+                ));
             }
         }
     }
@@ -87,7 +97,8 @@ fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> std::io::Resul
         }
         return Ok(());
     }
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     entries.sort();
     entries.iter().try_for_each(|entry| collect(entry, false, files))
 }
@@ -106,7 +117,8 @@ fn inline_schemas(resources: &mut Resources) {
             }
             Err(error) => {
                 let message = format!("cannot read {}: {error}", place.display());
-                let finding = Finding::error(Reason::Unreadable, "spec.schema.file", message, "name a file next to the manifest");
+                let finding =
+                    Finding::error(Reason::Unreadable, "spec.schema.file", message, "name a file next to the manifest");
                 findings.push(manifest.document.locate(finding));
             }
         }
@@ -136,7 +148,10 @@ pub fn compile_all(resources: Resources) -> Compilation {
 
 fn compile_manifest(manifest: &Loaded<ParsingManifest>, findings: &mut Vec<Finding>) -> Option<Arc<ParseProgram>> {
     let located = |found: Vec<Finding>| -> Vec<Finding> {
-        found.into_iter().map(|finding| manifest.document.locate(finding.of("ParsingManifest", &manifest.document.name))).collect()
+        found
+            .into_iter()
+            .map(|finding| manifest.document.locate(finding.of("ParsingManifest", &manifest.document.name)))
+            .collect()
     };
     match ParseProgram::compile(&manifest.resource.spec, &LocalSecrets) {
         Ok(program) => {

@@ -142,7 +142,13 @@ struct Sum {
 }
 
 /// Runs seeds on some threads; each takes the next one. With `stop`, no seed behind a violation is begun.
-fn sweep(pipelines: &Pipelines, seeds: std::ops::Range<u64>, jobs: usize, stop: bool, config: impl Fn(u64) -> Config + Sync) -> Sum {
+fn sweep(
+    pipelines: &Pipelines,
+    seeds: std::ops::Range<u64>,
+    jobs: usize,
+    stop: bool,
+    config: impl Fn(u64) -> Config + Sync,
+) -> Sum {
     let next = AtomicU64::new(seeds.start);
     let bound = AtomicU64::new(seeds.end);
     let work = || {
@@ -179,7 +185,9 @@ fn run_many(pipelines: &Pipelines, many: &Many) -> ExitCode {
     let weather = many.weather.weather();
     let begun = Instant::now();
     let seeds = many.from..many.from + many.seeds;
-    let sum = sweep(pipelines, seeds, many.jobs, !many.keep_going, |seed| config(seed, many.without, weather, many.weather.shape));
+    let sum = sweep(pipelines, seeds, many.jobs, !many.keep_going, |seed| {
+        config(seed, many.without, weather, many.weather.shape)
+    });
     let seconds = begun.elapsed().as_secs_f64();
     for (seed, violation) in sum.violations.iter().take(20) {
         println!("seed {seed}: {}: {}", violation.kind, violation.detail);
@@ -233,7 +241,9 @@ fn lift_each(pipelines: &Pipelines, mutants: &Mutants) -> ExitCode {
     let mut blind = 0;
     for rule in rules {
         let stop = !mutants.count;
-        let sum = sweep(pipelines, 1..mutants.seeds + 1, mutants.jobs, stop, |seed| config(seed, Some(*rule), Weather::Mixed, mutants.shape));
+        let sum = sweep(pipelines, 1..mutants.seeds + 1, mutants.jobs, stop, |seed| {
+            config(seed, Some(*rule), Weather::Mixed, mutants.shape)
+        });
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for violation in sum.violations.values() {
             *kinds.entry(violation.kind).or_default() += 1;
@@ -242,7 +252,14 @@ fn lift_each(pipelines: &Pipelines, mutants: &Mutants) -> ExitCode {
         blind += u64::from(first.is_none());
         let shown = first.map_or("none".to_owned(), |seed| seed.to_string());
         let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
-        println!("{:<26} {:<6} {shown:>7} {:>6} {:>6}  {}", rule.name(), rule.number(), sum.runs, sum.violations.len(), kinds.join(", "));
+        println!(
+            "{:<26} {:<6} {shown:>7} {:>6} {:>6}  {}",
+            rule.name(),
+            rule.number(),
+            sum.runs,
+            sum.violations.len(),
+            kinds.join(", ")
+        );
         figures.insert(format!("sim.mutant.{}.first_seed", rule.name()), first.map_or(Value::Null, Value::from));
     }
     figures.insert("sim.mutants".to_owned(), rules.len().into());

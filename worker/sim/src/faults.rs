@@ -59,7 +59,9 @@ impl World<'_> {
         self.figures.zombies += 1;
         let until = if self.rng.chance(200) { NEVER - 1 } else { self.now + self.rng.range(1_600, 40_000) * MS };
         let task = self.owners[number].task;
-        for owner in self.owners.iter_mut().filter(|owner| owner.task == task && owner.alive && owner.zombie_until == NEVER) {
+        for owner in
+            self.owners.iter_mut().filter(|owner| owner.task == task && owner.alive && owner.zombie_until == NEVER)
+        {
             owner.zombie_until = until;
         }
         self.spawn(task, None);
@@ -122,7 +124,8 @@ impl World<'_> {
         if self.log_specs[log].readers.is_empty() {
             return;
         }
-        let keep = self.logs[log].entries.len().saturating_sub(1 + self.rng.index(6)).max(self.logs[log].start.0 as usize);
+        let keep =
+            self.logs[log].entries.len().saturating_sub(1 + self.rng.index(6)).max(self.logs[log].start.0 as usize);
         self.trace(|| format!("log {log} loses its tail from {keep}"));
         self.logs[log].entries.truncate(keep);
     }

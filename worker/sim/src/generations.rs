@@ -136,7 +136,8 @@ impl World<'_> {
 
     /// Logs of the first generation that have senders.
     fn old_logs(&self) -> impl Iterator<Item = LogId> {
-        (0..self.logs.len()).filter(|log| self.log_specs[*log].generation == 0 && !self.log_specs[*log].senders.is_empty())
+        (0..self.logs.len())
+            .filter(|log| self.log_specs[*log].generation == 0 && !self.log_specs[*log].senders.is_empty())
     }
 
     /// Logs that are sealed, and closed at the cut: all that ingest feeds. With joins alone, what ingest had sent beyond the
@@ -189,7 +190,8 @@ impl World<'_> {
             self.change.least = least.pairs().iter().copied().collect();
         }
         let cut = if self.has(Rule::CutIsMaximum) { Cut::of(&frozen) } else { least };
-        let cut = if self.has(Rule::CutFromLogs) { self.change.cut.get_or_insert(cut).clone() } else { self.believed(&cut) };
+        let cut =
+            if self.has(Rule::CutFromLogs) { self.change.cut.get_or_insert(cut).clone() } else { self.believed(&cut) };
         self.change.cut.get_or_insert(cut.clone());
         self.change.operators[number].cut = Some(cut);
         Some(Phase::Close)
@@ -238,7 +240,8 @@ impl World<'_> {
     }
 
     fn is_closed(&self, log: LogId) -> bool {
-        let closes = |bytes: &FrameBytes| bytes.decode().is_ok_and(|frame| matches!(frame.control(), Some(Control::Close(_))));
+        let closes =
+            |bytes: &FrameBytes| bytes.decode().is_ok_and(|frame| matches!(frame.control(), Some(Control::Close(_))));
         self.logs[log].entries.iter().any(closes)
     }
 
@@ -248,7 +251,9 @@ impl World<'_> {
         for task in self.stages() {
             let name = match self.tasks[task].input {
                 // Nothing of it was taken: it begins in the new generation as it would have in this one.
-                Input::Source(_) if cut.get(self.tasks[task].upstream) <= *self.sinks.origins.get(&task)? => ObjectName::Origin,
+                Input::Source(_) if cut.get(self.tasks[task].upstream) <= *self.sinks.origins.get(&task)? => {
+                    ObjectName::Origin
+                }
                 Input::Source(_) => ObjectName::At(cut.get(self.tasks[task].upstream)),
                 Input::Log(log) => ObjectName::At(self.follow(log).1?),
             };
@@ -289,7 +294,9 @@ impl World<'_> {
 
     /// Tasks of the first generation whose state is carried.
     fn stages(&self) -> Vec<TaskId> {
-        let carried = |task: &TaskId| matches!(self.tasks[*task].kind, Kind::Ingest | Kind::Correlate | Kind::Analyze | Kind::Alert);
+        let carried = |task: &TaskId| {
+            matches!(self.tasks[*task].kind, Kind::Ingest | Kind::Correlate | Kind::Analyze | Kind::Alert)
+        };
         (0..self.tasks.len()).filter(|task| self.tasks[*task].generation == 0).filter(carried).collect()
     }
 
@@ -332,7 +339,8 @@ impl World<'_> {
     /// Whether owners of a task are started.
     pub(crate) fn may_start(&self, task: TaskId) -> bool {
         let spec = &self.tasks[task];
-        let first = spec.generation == 0 || !spec.kind.has_checkpoints() || matches!(spec.kind, Kind::Infer | Kind::ById);
+        let first =
+            spec.generation == 0 || !spec.kind.has_checkpoints() || matches!(spec.kind, Kind::Infer | Kind::ById);
         first || !self.store.list(task).is_empty()
     }
 

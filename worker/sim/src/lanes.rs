@@ -94,7 +94,9 @@ impl Sinks {
     /// The objects of a lane that count, in order.
     pub fn chain(&self, task: TaskId) -> impl Iterator<Item = &Piece> {
         let objects = self.objects.get(&task);
-        let at = move |start: Offset| objects.and_then(|all| all.range((start, Offset::ZERO)..).next()).filter(|(name, _)| name.0 == start);
+        let at = move |start: Offset| {
+            objects.and_then(|all| all.range((start, Offset::ZERO)..).next()).filter(|(name, _)| name.0 == start)
+        };
         let first = at(Offset::ZERO).map(|(_, piece)| piece);
         std::iter::successors(first, move |piece| at(piece.end).map(|(_, piece)| piece))
     }
@@ -113,7 +115,9 @@ impl World<'_> {
         let by_range = !self.has(Rule::ObjectsByStart);
         let piece = match self.sinks.commits.get(&task) {
             Some(commit) => Some(commit),
-            None if by_range => self.sinks.objects.get(&task).and_then(|all| all.values().max_by_key(|piece| piece.end)),
+            None if by_range => {
+                self.sinks.objects.get(&task).and_then(|all| all.values().max_by_key(|piece| piece.end))
+            }
             None => self.sinks.chain(task).last(),
         };
         let parts = &self.parts[self.owners[number].parts];

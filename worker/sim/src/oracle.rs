@@ -73,7 +73,10 @@ fn look(world: &mut World<'_>) -> Result<Option<Violation>, Violation> {
     if missing.is_none() && world.shape.strict {
         compare_with_reference(world, &accepted, &mut missing)?;
     }
-    if missing.is_none() && world.programs.pipeline == Pipeline::Ingest && (world.shape.strict || world.programs.corrects_all()) {
+    if missing.is_none()
+        && world.programs.pipeline == Pipeline::Ingest
+        && (world.shape.strict || world.programs.corrects_all())
+    {
         let short = totals::compare(world, &of_link(world, &accepted, "aggregates"))?;
         world.figures.compared_with_lines += u64::from(short.is_none());
         short.into_iter().for_each(|short| wait(&mut missing, short));
@@ -117,13 +120,20 @@ fn compare_links(
                 std::cmp::Ordering::Equal => "CONTENT",
             };
             let (first, want) = (got.get(place).map(|got| got.0), below.get(place).map(|want| want.0));
-            let detail = format!("{name}: accepted {} records, its fold emits {} up to {next}; they differ at {place}: {first:?} against {want:?}", got.len(), below.len());
+            let detail = format!(
+                "{name}: accepted {} records, its fold emits {} up to {next}; they differ at {place}: {first:?} against {want:?}",
+                got.len(),
+                below.len()
+            );
             return Err(Violation::new(kind, detail));
         }
         // What analyze fed back behind the cut is not taken any more: events are augmented by the next close.
         let goes_back = spec.kind == Kind::Analyze && index > 0 && spec.generation < world.newest_generation();
         if below.len() < expected.len() && !goes_back {
-            wait(missing, format!("{name}: accepted up to {next}, {} records are still to come", expected.len() - below.len()));
+            wait(
+                missing,
+                format!("{name}: accepted up to {next}, {} records are still to come", expected.len() - below.len()),
+            );
         }
         if let Input::Source(source) = spec.input
             && matches!(link_of(spec, OutletIndex(index as u16)), ingest_link::JOINS | ingest_link::PANES)
@@ -136,7 +146,11 @@ fn compare_links(
 }
 
 /// Step 4; gives back the number of late lines.
-fn check_ledger(world: &World<'_>, refolds: &[Option<Refold>], missing: &mut Option<Violation>) -> Result<u64, Violation> {
+fn check_ledger(
+    world: &World<'_>,
+    refolds: &[Option<Refold>],
+    missing: &mut Option<Violation>,
+) -> Result<u64, Violation> {
     let generation = world.newest_generation();
     let mut books: BTreeMap<LedgerStage, Book> = BTreeMap::new();
     for (task, refold) in refolds.iter().enumerate() {
@@ -164,9 +178,17 @@ fn check_ledger(world: &World<'_>, refolds: &[Option<Refold>], missing: &mut Opt
         let balance = book.balance(|upstream| upstream);
         for ((upstream, _), balance) in &balance {
             let dropped = balance.counts.dropped.iter();
-            late += dropped.filter(|(reason, _)| *reason == logloom_chain::log::Reason::Late).map(|(_, count)| count.lines).sum::<u64>();
+            late += dropped
+                .filter(|(reason, _)| *reason == logloom_chain::log::Reason::Late)
+                .map(|(_, count)| count.lines)
+                .sum::<u64>();
             if balance.unaccounted < 0 || (missing.is_none() && !balance.is_even()) {
-                let detail = format!("{}: {upstream}: {} lines unaccounted, ids agree: {}", stage.name(), balance.unaccounted, balance.ids_agree);
+                let detail = format!(
+                    "{}: {upstream}: {} lines unaccounted, ids agree: {}",
+                    stage.name(),
+                    balance.unaccounted,
+                    balance.ids_agree
+                );
                 return Err(Violation::new("LEDGER", detail));
             }
         }
@@ -201,7 +223,13 @@ fn check_open(world: &World<'_>, refolds: &[Option<Refold>], missing: &mut Optio
             && world.tasks[task].generation == world.newest_generation()
             && !correlate.held_lines().is_empty()
         {
-            wait(missing, format!("task {task}: lines wait inside, task time is {}", refold.as_ref().map_or(0, |refold| refold.body.mark().0)));
+            wait(
+                missing,
+                format!(
+                    "task {task}: lines wait inside, task time is {}",
+                    refold.as_ref().map_or(0, |refold| refold.body.mark().0)
+                ),
+            );
         }
     }
 }
@@ -228,7 +256,11 @@ fn plain_event(payload: &[u8]) -> Vec<u8> {
 }
 
 /// Step 5.
-fn compare_with_reference(world: &World<'_>, accepted: &[Accepted], missing: &mut Option<Violation>) -> Result<(), Violation> {
+fn compare_with_reference(
+    world: &World<'_>,
+    accepted: &[Accepted],
+    missing: &mut Option<Violation>,
+) -> Result<(), Violation> {
     let reference = reference::run(world);
     for name in ["aggregates", "alerts", "deadletter", "events"] {
         let payloads = |all: Vec<(Upstream, Records)>| -> Vec<Vec<u8>> {
@@ -248,7 +280,11 @@ fn compare_with_reference(world: &World<'_>, accepted: &[Accepted], missing: &mu
             wait(missing, format!("{name}: {} records, an undisturbed pass gives {}", got.len(), want.len()));
         } else if got != want {
             let place = got.iter().zip(&want).position(|(got, want)| got != want).unwrap_or(got.len().min(want.len()));
-            let detail = format!("{name}: {} records, an undisturbed pass gives {}; they differ at {place}", got.len(), want.len());
+            let detail = format!(
+                "{name}: {} records, an undisturbed pass gives {}; they differ at {place}",
+                got.len(),
+                want.len()
+            );
             return Err(Violation::new("ANSWER", detail));
         }
     }
@@ -260,7 +296,14 @@ fn check_sinks(world: &World<'_>, accepted: &[Accepted], missing: &mut Option<Vi
     for (task, spec) in world.tasks.iter().enumerate() {
         let Input::Log(log) = spec.input else { continue };
         let rows: Vec<Row> = match spec.kind {
-            Kind::Objects => world.sinks.objects.get(&task).into_iter().flat_map(|all| all.values()).flat_map(|piece| piece.rows.clone()).collect(),
+            Kind::Objects => world
+                .sinks
+                .objects
+                .get(&task)
+                .into_iter()
+                .flat_map(|all| all.values())
+                .flat_map(|piece| piece.rows.clone())
+                .collect(),
             Kind::Transaction => world.sinks.topic.get(&task).cloned().unwrap_or_default(),
             _ => continue,
         };
@@ -270,7 +313,12 @@ fn check_sinks(world: &World<'_>, accepted: &[Accepted], missing: &mut Option<Vi
     check_answers(world, accepted)
 }
 
-fn check_rows(name: &str, mut rows: Vec<Row>, accepted: &Accepted, missing: &mut Option<Violation>) -> Result<(), Violation> {
+fn check_rows(
+    name: &str,
+    mut rows: Vec<Row>,
+    accepted: &Accepted,
+    missing: &mut Option<Violation>,
+) -> Result<(), Violation> {
     rows.sort();
     let mut want: Vec<Row> = accepted.rows().collect();
     want.sort();
@@ -281,7 +329,10 @@ fn check_rows(name: &str, mut rows: Vec<Row>, accepted: &Accepted, missing: &mut
     }
     for row in &rows {
         if want.binary_search(row).is_err() {
-            return Err(Violation::new("SPURIOUS", format!("sink {name} has a row {} of {} that was not accepted", row.at, row.upstream)));
+            return Err(Violation::new(
+                "SPURIOUS",
+                format!("sink {name} has a row {} of {} that was not accepted", row.at, row.upstream),
+            ));
         }
     }
     if rows.len() < want.len() {
@@ -306,9 +357,16 @@ fn check_documents(world: &World<'_>, accepted: &[Accepted], missing: &mut Optio
     if want == world.sinks.documents {
         return Ok(());
     }
-    let strange = world.sinks.documents.iter().find(|(id, (revision, _))| want.get(id).is_none_or(|(newest, _)| newest < revision));
+    let strange = world
+        .sinks
+        .documents
+        .iter()
+        .find(|(id, (revision, _))| want.get(id).is_none_or(|(newest, _)| newest < revision));
     if let Some((id, (revision, _))) = strange {
-        return Err(Violation::new("SPURIOUS", format!("document {id:032x} has revision {revision}, which was not accepted")));
+        return Err(Violation::new(
+            "SPURIOUS",
+            format!("document {id:032x} has revision {revision}, which was not accepted"),
+        ));
     }
     wait(missing, format!("{} documents of {}", world.sinks.documents.len(), want.len()));
     Ok(())
@@ -322,7 +380,8 @@ fn check_answers(world: &World<'_>, accepted: &[Accepted]) -> Result<(), Violati
     for spec in world.tasks.iter().filter(|spec| spec.kind == Kind::Infer) {
         let both: Vec<&Records> = spec.outlets.iter().map(|log| accepted[*log].of(spec.upstream).0).collect();
         if let [first, second] = both.as_slice()
-            && let Some((one, _)) = first.iter().zip(second.iter()).find(|(one, other)| one.0 == other.0 && one.1 != other.1)
+            && let Some((one, _)) =
+                first.iter().zip(second.iter()).find(|(one, other)| one.0 == other.0 && one.1 != other.1)
         {
             return Err(Violation::new("CONTENT", format!("two outlets disagree about {}", one.0)));
         }
@@ -334,7 +393,10 @@ fn count(world: &mut World<'_>, accepted: &[Accepted]) {
     let count = |name| of_link(world, accepted, name).iter().map(|(_, records)| records.len() as u64).sum::<u64>();
     let (aggregates, alerts) = (count("aggregates"), count("alerts"));
     let objects = of_link(world, accepted, "aggregates");
-    let revisions = objects.iter().flat_map(|(_, records)| records).filter_map(|(_, payload)| crate::lanes::id_and_revision(world.programs, payload));
+    let revisions = objects
+        .iter()
+        .flat_map(|(_, records)| records)
+        .filter_map(|(_, payload)| crate::lanes::id_and_revision(world.programs, payload));
     let corrections = revisions.filter(|(_, revision)| *revision > 0).count() as u64;
     world.figures.corrections += corrections;
     world.figures.aggregates += aggregates;

@@ -166,7 +166,8 @@ fn program(manifests: &str, pipeline: &str) -> Result<Program, SetupError> {
         manifests.insert(manifest.document.name.clone(), Some(Arc::new(parse)));
     }
     let Some(loaded) = resources.pipelines.first() else { return Err(failed(&resources.findings)) };
-    let input = Input { tenant: "sim", grants: None, name: "sim", pipeline: &loaded.resource.spec, manifests: &manifests };
+    let input =
+        Input { tenant: "sim", grants: None, name: "sim", pipeline: &loaded.resource.spec, manifests: &manifests };
     compile(&input).map(|compiled| compiled.program).map_err(|found| failed(&found))
 }
 

@@ -5,7 +5,9 @@ use crate::program::Programs;
 use crate::topology::{Kind, TaskSpec};
 use logloom_chain::compile::program::Program;
 use logloom_chain::log::mark::LogEndClaims;
-use logloom_chain::log::{Fold, Frame, Ingest, Offset, OutletIndex, Outputs, Position, Received, Receiver, Rule, Rules, Stage, Upstream};
+use logloom_chain::log::{
+    Fold, Frame, Ingest, Offset, OutletIndex, Outputs, Position, Received, Receiver, Rule, Rules, Stage, Upstream,
+};
 use logloom_chain::stage::alert::AlertTask;
 use logloom_chain::stage::analyze::AnalyzeTask;
 use logloom_chain::stage::correlate::CorrelateTask;
@@ -145,9 +147,13 @@ impl Body {
         let Parts { program, plan, panes, mut rules } = parts.clone();
         let input = &mut Reader::new(state);
         let body = match task.kind {
-            Kind::Ingest => Self::Ingest(Box::new(IngestTask::load(program, plan, panes, task.upstream, rules, input)?)),
+            Kind::Ingest => {
+                Self::Ingest(Box::new(IngestTask::load(program, plan, panes, task.upstream, rules, input)?))
+            }
             Kind::Correlate => Self::Correlate(Box::new(CorrelateTask::load(program, plan, panes, rules, input)?)),
-            Kind::Analyze => Self::Analyze(Box::new(AnalyzeTask::load(program, plan, panes, task.number, rules, input)?)),
+            Kind::Analyze => {
+                Self::Analyze(Box::new(AnalyzeTask::load(program, plan, panes, task.number, rules, input)?))
+            }
             Kind::Alert => Self::Alert(Box::new(AlertTask::load(program, plan, rules, input)?)),
             kind => {
                 // What an object or a commit without cursors gives back: a lane that takes what comes.

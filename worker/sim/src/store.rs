@@ -80,7 +80,8 @@ impl Store {
 
     /// The cursors in the newest checkpoint that can be read.
     pub fn newest_cursors(&self, task: TaskId) -> &[(Upstream, Position)] {
-        let readable = self.tasks[task].iter().rev().find(|(name, object)| **name != ObjectName::Origin && !object.rotten);
+        let readable =
+            self.tasks[task].iter().rev().find(|(name, object)| **name != ObjectName::Origin && !object.rotten);
         readable.map_or(&[], |(_, object)| object.cursors.as_slice())
     }
 

@@ -110,7 +110,13 @@ struct Builder<'p> {
 }
 
 /// The tasks and logs of a generation; `two_outlets` gives inference a second outlet (rule `one-outlet` off).
-pub fn generation(programs: &Programs, generation: usize, first_task: TaskId, first_log: LogId, two_outlets: bool) -> Topology {
+pub fn generation(
+    programs: &Programs,
+    generation: usize,
+    first_task: TaskId,
+    first_log: LogId,
+    two_outlets: bool,
+) -> Topology {
     let mut builder = Builder { plan: &programs.plan, generation, first_task, first_log, made: Topology::default() };
     let joins = builder.logs("joins", programs.plan.joins);
     let panes = builder.logs("panes", programs.plan.panes);
@@ -127,18 +133,39 @@ pub fn generation(programs: &Programs, generation: usize, first_task: TaskId, fi
             outlets.extend(panes.iter().chain(&late));
         }
         let upstream = Upstream(number as u32);
-        builder.task(Kind::Ingest, number as u16, Input::Source(number), upstream, builder.plan.ingest_links(), outlets);
+        builder.task(
+            Kind::Ingest,
+            number as u16,
+            Input::Source(number),
+            upstream,
+            builder.plan.ingest_links(),
+            outlets,
+        );
     }
     for (number, log) in joins.iter().enumerate() {
         let mut outlets = if in_ingest { events.clone() } else { [panes.as_slice(), &events, &late].concat() };
         outlets.extend(builder.logs("correlate-ledger", 1));
         let upstream = Upstream(number as u32);
-        builder.task(Kind::Correlate, number as u16, Input::Log(*log), upstream, builder.plan.correlate_links(), outlets);
+        builder.task(
+            Kind::Correlate,
+            number as u16,
+            Input::Log(*log),
+            upstream,
+            builder.plan.correlate_links(),
+            outlets,
+        );
     }
     for (number, log) in panes.iter().enumerate() {
         let outlets = if in_ingest { insights.clone() } else { [insights.as_slice(), joins.as_slice()].concat() };
         let upstream = Upstream(number as u32);
-        builder.task(Kind::Analyze, number as u16, Input::Log(*log), upstream, builder.plan.analyze_links(&programs.main), outlets);
+        builder.task(
+            Kind::Analyze,
+            number as u16,
+            Input::Log(*log),
+            upstream,
+            builder.plan.analyze_links(&programs.main),
+            outlets,
+        );
     }
     let mut outlets = aggregates.clone();
     outlets.extend(["alerts", "findings"].into_iter().flat_map(|name| builder.logs(name, 1)));
@@ -159,7 +186,15 @@ impl Builder<'_> {
         (first..first + usize::from(partitions)).collect()
     }
 
-    fn task(&mut self, kind: Kind, number: u16, input: Input, upstream: Upstream, links: Vec<LinkSpec>, outlets: Vec<LogId>) {
+    fn task(
+        &mut self,
+        kind: Kind,
+        number: u16,
+        input: Input,
+        upstream: Upstream,
+        links: Vec<LinkSpec>,
+        outlets: Vec<LogId>,
+    ) {
         let id = self.first_task + self.made.tasks.len();
         for (index, log) in outlets.iter().enumerate() {
             let feedback = kind == Kind::Analyze && index > 0;

@@ -286,7 +286,9 @@ impl<'p> World<'p> {
             Event::Look { owner, session, sent } => self.look(owner, session, sent),
             Event::Answer { owner, session, sent, end } => self.answered(owner, session, sent, end),
             Event::PutOrigin { owner, candidate } => self.put_origin(owner, candidate),
-            Event::PutCheckpoint { owner, session, position, bytes } => self.put_checkpoint(owner, session, position, bytes),
+            Event::PutCheckpoint { owner, session, position, bytes } => {
+                self.put_checkpoint(owner, session, position, bytes)
+            }
             Event::PutObject { owner, session, piece } => self.put_object(owner, session, *piece),
             Event::Commit { owner, session, piece } => self.commit(owner, session, *piece),
             Event::Rebalance => self.rebalance(),

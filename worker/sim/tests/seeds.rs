@@ -24,7 +24,8 @@ fn failures(configs: Vec<Config>) -> Vec<(u64, String)> {
 }
 
 fn shown(failures: &[(u64, String)]) -> String {
-    let line = |(seed, what): &(u64, String)| format!("seed {seed}: {what}\n  again: logloom-sim replay {seed} --trace\n");
+    let line =
+        |(seed, what): &(u64, String)| format!("seed {seed}: {what}\n  again: logloom-sim replay {seed} --trace\n");
     failures.iter().map(line).collect()
 }
 
@@ -46,7 +47,14 @@ fn neither_do_calm_runs_nor_storms() {
 #[test]
 fn a_lifted_rule_is_seen() {
     let pipelines = Pipelines::compile().unwrap();
-    for rule in [Rule::SubPositions, Rule::MarksFromRepeats, Rule::Coverage, Rule::EndByPosition, Rule::ObjectsIfAbsent, Rule::AssemblyHolds] {
+    for rule in [
+        Rule::SubPositions,
+        Rule::MarksFromRepeats,
+        Rule::Coverage,
+        Rule::EndByPosition,
+        Rule::ObjectsIfAbsent,
+        Rule::AssemblyHolds,
+    ] {
         let caught = (1..=40).find(|seed| run(&pipelines, Config::new(*seed).without(rule)).violation.is_some());
         assert!(caught.is_some(), "40 seeds without {rule} look clean");
     }

@@ -169,20 +169,7 @@ impl Sink {
 }
 
 /// What a sink takes.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Stream {
     /// Augmented events.
@@ -236,11 +223,7 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self {
-            max_records: 5_000,
-            max_bytes: ByteSize::from_mib(8),
-            linger: Duration::from_secs(1),
-        }
+        Self { max_records: 5_000, max_bytes: ByteSize::from_mib(8), linger: Duration::from_secs(1) }
     }
 }
 
@@ -257,9 +240,6 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self {
-            attempts: 6,
-            within: Duration::from_secs(16 * 3_600),
-        }
+        Self { attempts: 6, within: Duration::from_secs(16 * 3_600) }
     }
 }

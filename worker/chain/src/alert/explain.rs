@@ -214,10 +214,14 @@ pub fn resolved(definition: &Definition, firing: Firing<'_>, why: super::Resolut
             values(definition, firing.inputs),
         ),
         super::Resolution::Silent => {
-            format!("{rule} is resolved for {scope}: it had no events for more than {SILENT_CLOSES} closes of {window} and is forgotten.")
+            format!(
+                "{rule} is resolved for {scope}: it had no events for more than {SILENT_CLOSES} closes of {window} and is forgotten."
+            )
         }
         super::Resolution::TooFew => {
-            format!("{rule} is resolved for {scope}: for {SILENT_CLOSES} closes of {window} it had too few events to tell.")
+            format!(
+                "{rule} is resolved for {scope}: for {SILENT_CLOSES} closes of {window} it had too few events to tell."
+            )
         }
     }
 }

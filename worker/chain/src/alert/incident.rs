@@ -142,7 +142,13 @@ impl Book {
         }
     }
 
-    fn incident(&mut self, definition: &Definition, group: &Group, at: EventTime, opened: bool) -> Option<IncidentRecord> {
+    fn incident(
+        &mut self,
+        definition: &Definition,
+        group: &Group,
+        at: EventTime,
+        opened: bool,
+    ) -> Option<IncidentRecord> {
         let incident = self.incidents.get_mut(group)?;
         let severity = |(rule, _): &AlertKey| definition.alerts.get(usize::from(*rule)).map(|rule| rule.severity);
         let phase = match (incident.members.is_empty(), opened) {
@@ -218,7 +224,8 @@ impl Book {
                 other => return Err(input.invalid("severity", u64::from(other))),
             };
             let resolved = input.option(|input| input.signed().map(EventTime))?;
-            book.incidents.insert(group, Incident { id, since, revision, severity, members: BTreeSet::new(), resolved });
+            book.incidents
+                .insert(group, Incident { id, since, revision, severity, members: BTreeSet::new(), resolved });
         }
         for key in book.active.keys() {
             if let Some(incident) = book.incidents.get_mut(&group_of(definition, key.0, &key.1)) {
@@ -305,8 +312,11 @@ impl<'a> Firing<'a> {
         let Some(definition) = self.definition.alerts.get(usize::from(*rule)) else { return Vec::new() };
         let mut inhibitors: Vec<u16> = Vec::new();
         for other in definition.inhibited_by.iter().filter(|other| *other != rule) {
-            let levels: Vec<LevelIndex> =
-                self.scopes.range((*other, LevelIndex(0))..=(*other, LevelIndex(u8::MAX))).map(|((_, level), _)| *level).collect();
+            let levels: Vec<LevelIndex> = self
+                .scopes
+                .range((*other, LevelIndex(0))..=(*other, LevelIndex(u8::MAX)))
+                .map(|((_, level), _)| *level)
+                .collect();
             if levels.iter().any(|level| self.agrees(*other, *level, scope)) {
                 inhibitors.push(*other);
             }

@@ -24,4 +24,3 @@ pub mod state;
 
 pub use record::{AlertChange, AlertRecord, IncidentRecord};
 pub use state::{AlertState, Policy, Resolution, Step, Truth};
-

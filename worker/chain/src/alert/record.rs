@@ -312,7 +312,8 @@ impl IncidentRecord {
             let number = input.varint()?;
             u16::try_from(number).map_err(|_| input.invalid("index", number))
         };
-        let group = (0..input.count()?).map(|_| Ok((small(input)?, input.bytes()?.to_vec()))).collect::<Result<_, _>>()?;
+        let group =
+            (0..input.count()?).map(|_| Ok((small(input)?, input.bytes()?.to_vec()))).collect::<Result<_, _>>()?;
         let firing = (0..input.count()?)
             .map(|_| Ok((small(input)?, input.bytes()?.to_vec(), input.bool()?)))
             .collect::<Result<_, _>>()?;
@@ -322,7 +323,8 @@ impl IncidentRecord {
     /// `org=acme, region=eu`, for people.
     pub fn group_text(&self, definition: &Definition) -> String {
         let name = |index: u16| definition.dimensions.get(usize::from(index)).map_or("?", String::as_str);
-        let parts = self.group.iter().map(|(index, value)| format!("{}={}", name(*index), String::from_utf8_lossy(value)));
+        let parts =
+            self.group.iter().map(|(index, value)| format!("{}={}", name(*index), String::from_utf8_lossy(value)));
         let parts: Vec<String> = parts.collect();
         if parts.is_empty() { "everything".to_owned() } else { parts.join(", ") }
     }

@@ -121,8 +121,7 @@ impl AlertState {
                 if close.when != Truth::True {
                     return Step::Nothing;
                 }
-                let begun =
-                    Self { since: close.end, fired: None, last: close.end, closes: 0, clear: 0, unknown: 0 };
+                let begun = Self { since: close.end, fired: None, last: close.end, closes: 0, clear: 0, unknown: 0 };
                 state.insert(begun).run(policy, close)
             }
             Some(alert) => {

@@ -45,7 +45,12 @@ fn distributions<'a>(
         if names.metric_kind(metric) == MetricKind::Distribution {
             found.push(metric);
         } else {
-            findings.error(Reason::TypeMismatch, path, format!("`{name}` has no distribution"), "name a metric with `value`");
+            findings.error(
+                Reason::TypeMismatch,
+                path,
+                format!("`{name}` has no distribution"),
+                "name a metric with `value`",
+            );
         }
     }
     found
@@ -56,7 +61,12 @@ fn time_window(path: &str, name: &str, names: &Names<'_>, findings: &mut Finding
     match names.windows[index].kind {
         WindowKind::Tumbling { .. } | WindowKind::Sliding { .. } => Some(WindowIndex(index as u8)),
         WindowKind::Session { .. } | WindowKind::Count { .. } => {
-            findings.error(Reason::CannotWork, path, format!("`{name}` has no fixed length"), "name a tumbling or sliding window");
+            findings.error(
+                Reason::CannotWork,
+                path,
+                format!("`{name}` has no fixed length"),
+                "name a tumbling or sliding window",
+            );
             None
         }
     }
@@ -64,10 +74,12 @@ fn time_window(path: &str, name: &str, names: &Names<'_>, findings: &mut Finding
 
 fn regimes(regime: &api::Regime, names: &Names<'_>, detectors: &mut Detectors, findings: &mut Findings) {
     let path = "spec.detect.regime";
-    let metrics = distributions(&format!("{path}.metric"), regime.metric_names().map(|name| name.as_str()), names, findings);
+    let metrics =
+        distributions(&format!("{path}.metric"), regime.metric_names().map(|name| name.as_str()), names, findings);
     let windows = regime.windows.iter().enumerate();
-    let windows: Vec<WindowIndex> =
-        windows.filter_map(|(index, name)| time_window(&format!("{path}.windows[{index}]"), name.as_str(), names, findings)).collect();
+    let windows: Vec<WindowIndex> = windows
+        .filter_map(|(index, name)| time_window(&format!("{path}.windows[{index}]"), name.as_str(), names, findings))
+        .collect();
     for metric in metrics {
         detectors.regimes.push(Regime {
             metric,
@@ -82,16 +94,24 @@ fn regimes(regime: &api::Regime, names: &Names<'_>, detectors: &mut Detectors, f
 /// Sibling scopes differ in the `among` dimensions and agree in all others.
 fn baselines(baseline: &api::Baseline, names: &Names<'_>, detectors: &mut Detectors, findings: &mut Findings) {
     let path = "spec.detect.baseline";
-    let metrics = distributions(&format!("{path}.metric"), baseline.metric_names().map(|name| name.as_str()), names, findings);
+    let metrics =
+        distributions(&format!("{path}.metric"), baseline.metric_names().map(|name| name.as_str()), names, findings);
     let windows: Vec<WindowIndex> = match &baseline.window {
         Some(name) => time_window(&format!("{path}.window"), name.as_str(), names, findings).into_iter().collect(),
         None => {
-            let timed = |(_, window): &(usize, &super::shape::Window)| matches!(window.kind, WindowKind::Tumbling { .. } | WindowKind::Sliding { .. });
+            let timed = |(_, window): &(usize, &super::shape::Window)| {
+                matches!(window.kind, WindowKind::Tumbling { .. } | WindowKind::Sliding { .. })
+            };
             names.windows.iter().enumerate().filter(timed).map(|(index, _)| WindowIndex(index as u8)).collect()
         }
     };
     if windows.is_empty() && baseline.window.is_none() {
-        findings.error(Reason::CannotWork, path, "there is no tumbling or sliding window to compare", "add one to `spec.windows`");
+        findings.error(
+            Reason::CannotWork,
+            path,
+            "there is no tumbling or sliding window to compare",
+            "add one to `spec.windows`",
+        );
     }
     let among: Vec<&str> = baseline.among.iter().map(|name| name.as_str()).collect();
     let levels = compared_levels(&among, names);
@@ -125,7 +145,8 @@ fn baselines(baseline: &api::Baseline, names: &Names<'_>, detectors: &mut Detect
 fn compared_levels(among: &[&str], names: &Names<'_>) -> Vec<LevelIndex> {
     let scopes = names.scopes;
     let own = |level: &super::shape::Level| -> Vec<&str> {
-        let parent = level.parent.map(|parent| scopes.levels[usize::from(parent.0)].dimensions.clone()).unwrap_or_default();
+        let parent =
+            level.parent.map(|parent| scopes.levels[usize::from(parent.0)].dimensions.clone()).unwrap_or_default();
         let added = level.dimensions.iter().filter(|d| !parent.contains(d));
         added.map(|d| scopes.dimensions[usize::from(*d)].as_str()).collect()
     };

@@ -22,7 +22,13 @@ impl Findings {
     }
 
     /// Adds a warning.
-    pub(super) fn warning(&mut self, reason: Reason, path: &str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn warning(
+        &mut self,
+        reason: Reason,
+        path: &str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.all.push(Finding::warning(reason, path, message, remedy).of(self.kind, &self.name));
     }
 
@@ -33,7 +39,13 @@ impl Findings {
     }
 
     /// Compiles an expression; what is wrong with it is a finding.
-    pub(super) fn compile(&mut self, path: &str, text: &str, environment: &mut dyn Environment, wanted: Wanted) -> Option<Compiled> {
+    pub(super) fn compile(
+        &mut self,
+        path: &str,
+        text: &str,
+        environment: &mut dyn Environment,
+        wanted: Wanted,
+    ) -> Option<Compiled> {
         match compile_expression(text, environment, wanted) {
             Ok(compiled) => Some(compiled),
             Err(error) => {

@@ -24,10 +24,16 @@ pub fn check_local(name: &str, pipeline: &TenantPipelineSpec, bound: Option<&Loc
         }
     }
     if let Some(bound) = bound {
-        for extra in bound.iter().filter(|extra| !pipeline.sources.iter().any(|source| source.name.as_str() == **extra)) {
+        for extra in bound.iter().filter(|extra| !pipeline.sources.iter().any(|source| source.name.as_str() == **extra))
+        {
             let known: Vec<&str> = pipeline.sources.iter().map(|source| source.name.as_str()).collect();
             let remedy = format!("the sources are {}", super::findings::list(&known));
-            findings.error(Reason::UnknownReference, "spec.sources", format!("--input names source `{extra}`, which the pipeline does not have"), remedy);
+            findings.error(
+                Reason::UnknownReference,
+                "spec.sources",
+                format!("--input names source `{extra}`, which the pipeline does not have"),
+                remedy,
+            );
         }
     }
     for index in 0..pipeline.infer.len() {
@@ -38,7 +44,9 @@ pub fn check_local(name: &str, pipeline: &TenantPipelineSpec, bound: Option<&Loc
             "take `infer` out of the copy that you run locally",
         );
     }
-    for (present, field) in [(pipeline.detect.subspace.is_some(), "subspace"), (pipeline.detect.waterfall.is_some(), "waterfall")] {
+    for (present, field) in
+        [(pipeline.detect.subspace.is_some(), "subspace"), (pipeline.detect.waterfall.is_some(), "waterfall")]
+    {
         if present {
             let message = format!("local mode cannot run the `{field}` detector yet");
             let remedy = format!("take `detect.{field}` out of the copy that you run locally");
@@ -46,7 +54,8 @@ pub fn check_local(name: &str, pipeline: &TenantPipelineSpec, bound: Option<&Loc
         }
     }
     for (index, sink) in pipeline.sinks.iter().enumerate() {
-        let message = format!("sink `{}` is left out: local mode writes files into the output folder", sink.name.as_str());
+        let message =
+            format!("sink `{}` is left out: local mode writes files into the output folder", sink.name.as_str());
         findings.warning(Reason::NotLocal, &format!("spec.sinks[{index}]"), message, "nothing needs to be done");
     }
     if pipeline.suspend {

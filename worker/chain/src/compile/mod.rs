@@ -22,11 +22,11 @@ mod windows;
 pub use local::{LocalInputs, check_local};
 
 use crate::parse::program::ParseProgram;
+use crate::window::plan::is_of_panes;
 use findings::Findings;
 use logloom_crds::finding::Finding;
 use logloom_crds::pipeline::TenantPipelineSpec;
 use logloom_crds::tenant::TenantSpec;
-use crate::window::plan::is_of_panes;
 use program::{Augment, Join, LOGIC_VERSION, Limits, Program, Source, Window};
 use std::collections::BTreeMap;
 use std::sync::Arc;

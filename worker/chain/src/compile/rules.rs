@@ -40,17 +40,31 @@ fn about<'n>(
 }
 
 /// Reads `augment`.
-pub(super) fn augment(spec: &TenantPipelineSpec, names: &Names<'_>, detectors: &Detectors, findings: &mut Findings) -> Vec<Augment> {
+pub(super) fn augment(
+    spec: &TenantPipelineSpec,
+    names: &Names<'_>,
+    detectors: &Detectors,
+    findings: &mut Findings,
+) -> Vec<Augment> {
     let mut all: Vec<Augment> = Vec::new();
     for (index, augment) in spec.augment.iter().enumerate() {
         let path = format!("spec.augment[{index}]");
         let name = augment.r#as.as_str();
         if all.iter().any(|known| known.name == name) {
-            findings.error(Reason::DuplicateName, &format!("{path}.as"), format!("two augmentations are named `{name}`"), "rename one");
+            findings.error(
+                Reason::DuplicateName,
+                &format!("{path}.as"),
+                format!("two augmentations are named `{name}`"),
+                "rename one",
+            );
         }
         let scope: Vec<&str> = augment.scope.0.iter().map(|column| column.as_str()).collect();
         let window = format!("{path}.window");
-        let Some(about) = about(names, detectors, (&window, augment.window.as_str()), (&format!("{path}.scope"), &scope), findings) else { continue };
+        let Some(about) =
+            about(names, detectors, (&window, augment.window.as_str()), (&format!("{path}.scope"), &scope), findings)
+        else {
+            continue;
+        };
         let values = augment.values.iter().enumerate();
         let values = values.filter_map(|(place, text)| {
             let compiled = about.compile(&format!("{path}.values[{place}]"), text.as_str(), Wanted::Any, findings)?;
@@ -63,22 +77,39 @@ pub(super) fn augment(spec: &TenantPipelineSpec, names: &Names<'_>, detectors: &
 }
 
 /// Reads `aggregate`.
-pub(super) fn aggregates(spec: &TenantPipelineSpec, names: &Names<'_>, detectors: &Detectors, findings: &mut Findings) -> Vec<AggregateRule> {
+pub(super) fn aggregates(
+    spec: &TenantPipelineSpec,
+    names: &Names<'_>,
+    detectors: &Detectors,
+    findings: &mut Findings,
+) -> Vec<AggregateRule> {
     let mut all: Vec<AggregateRule> = Vec::new();
     for (index, rule) in spec.aggregate.iter().enumerate() {
         let path = format!("spec.aggregate[{index}]");
         let name = rule.name.as_str();
         if all.iter().any(|known| known.name == name) {
-            findings.error(Reason::DuplicateName, &format!("{path}.name"), format!("two aggregations are named `{name}`"), "rename one");
+            findings.error(
+                Reason::DuplicateName,
+                &format!("{path}.name"),
+                format!("two aggregations are named `{name}`"),
+                "rename one",
+            );
         }
         let by: Vec<&str> = rule.by.iter().map(|column| column.as_str()).collect();
         let window = format!("{path}.window");
-        let Some(about) = about(names, detectors, (&window, rule.window.as_str()), (&format!("{path}.by"), &by), findings) else { continue };
+        let Some(about) =
+            about(names, detectors, (&window, rule.window.as_str()), (&format!("{path}.by"), &by), findings)
+        else {
+            continue;
+        };
         let emit_when = rule.emit_when.as_ref();
-        let emit_when = emit_when.and_then(|text| about.compile(&format!("{path}.emitWhen"), text.as_str(), Wanted::Bool, findings));
+        let emit_when = emit_when
+            .and_then(|text| about.compile(&format!("{path}.emitWhen"), text.as_str(), Wanted::Bool, findings));
         let mut values = Vec::new();
         for (value, text) in &rule.values {
-            if let Some(compiled) = about.compile(&format!("{path}.values.{}", value.as_str()), text.as_str(), Wanted::Any, findings) {
+            if let Some(compiled) =
+                about.compile(&format!("{path}.values.{}", value.as_str()), text.as_str(), Wanted::Any, findings)
+            {
                 values.push((value.as_str().to_owned(), compiled));
             }
         }
@@ -88,17 +119,35 @@ pub(super) fn aggregates(spec: &TenantPipelineSpec, names: &Names<'_>, detectors
 }
 
 /// Reads `alerts`.
-pub(super) fn alerts(spec: &TenantPipelineSpec, names: &Names<'_>, detectors: &Detectors, findings: &mut Findings) -> Vec<AlertRule> {
+pub(super) fn alerts(
+    spec: &TenantPipelineSpec,
+    names: &Names<'_>,
+    detectors: &Detectors,
+    findings: &mut Findings,
+) -> Vec<AlertRule> {
     let known: Vec<&str> = spec.alerts.iter().map(|alert| alert.name.as_str()).collect();
     let mut all: Vec<AlertRule> = Vec::new();
     for (index, alert) in spec.alerts.iter().enumerate() {
         let path = format!("spec.alerts[{index}]");
         if known[..index].contains(&alert.name.as_str()) {
-            findings.error(Reason::DuplicateName, &format!("{path}.name"), format!("two alerts are named `{}`", alert.name.as_str()), "rename one");
+            findings.error(
+                Reason::DuplicateName,
+                &format!("{path}.name"),
+                format!("two alerts are named `{}`", alert.name.as_str()),
+                "rename one",
+            );
         }
         let scope: Vec<&str> = alert.on.scope.0.iter().map(|column| column.as_str()).collect();
         let window = format!("{path}.on.window");
-        let Some(about) = about(names, detectors, (&window, alert.on.window.as_str()), (&format!("{path}.on.scope"), &scope), findings) else { continue };
+        let Some(about) = about(
+            names,
+            detectors,
+            (&window, alert.on.window.as_str()),
+            (&format!("{path}.on.scope"), &scope),
+            findings,
+        ) else {
+            continue;
+        };
         if let Some(rule) = one_alert(alert, &path, &known, &about, findings) {
             all.push(rule);
         }
@@ -106,10 +155,17 @@ pub(super) fn alerts(spec: &TenantPipelineSpec, names: &Names<'_>, detectors: &D
     all
 }
 
-fn one_alert(alert: &api::Alert, path: &str, known: &[&str], about: &About<'_>, findings: &mut Findings) -> Option<AlertRule> {
+fn one_alert(
+    alert: &api::Alert,
+    path: &str,
+    known: &[&str],
+    about: &About<'_>,
+    findings: &mut Findings,
+) -> Option<AlertRule> {
     let when = about.compile(&format!("{path}.when"), alert.when.as_str(), Wanted::Bool, findings);
     let resolve_when = alert.resolve_when.as_ref();
-    let resolve_when = resolve_when.and_then(|text| about.compile(&format!("{path}.resolveWhen"), text.as_str(), Wanted::Bool, findings));
+    let resolve_when = resolve_when
+        .and_then(|text| about.compile(&format!("{path}.resolveWhen"), text.as_str(), Wanted::Bool, findings));
     let (summary, summary_values) = summary(alert, path, about, findings);
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Some(AlertRule {
@@ -131,7 +187,11 @@ fn one_alert(alert: &api::Alert, path: &str, known: &[&str], about: &About<'_>, 
         summary,
         summary_values,
         runbook: text(alert.runbook.as_ref().map(|url| url.as_str())),
-        labels: alert.labels.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_str().to_owned())).collect(),
+        labels: alert
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_str().to_owned()))
+            .collect(),
     })
 }
 
@@ -169,7 +229,9 @@ fn inhibited_by(alert: &api::Alert, path: &str, known: &[&str], findings: &mut F
     for (index, name) in alert.inhibited_by.iter().enumerate() {
         let place = format!("{path}.inhibitedBy[{index}]");
         match findings.find(&place, "alert", name.as_str(), known) {
-            Some(_) if name == &alert.name => findings.error(Reason::CannotWork, &place, "an alert cannot silence itself", "name another alert"),
+            Some(_) if name == &alert.name => {
+                findings.error(Reason::CannotWork, &place, "an alert cannot silence itself", "name another alert")
+            }
             Some(rule) => rules.push(rule as u16),
             None => {}
         }
@@ -178,7 +240,12 @@ fn inhibited_by(alert: &api::Alert, path: &str, known: &[&str], findings: &mut F
 }
 
 /// A summary holds `{expression}` parts; they become values.
-fn summary(alert: &api::Alert, path: &str, about: &About<'_>, findings: &mut Findings) -> (String, Vec<WindowExpression>) {
+fn summary(
+    alert: &api::Alert,
+    path: &str,
+    about: &About<'_>,
+    findings: &mut Findings,
+) -> (String, Vec<WindowExpression>) {
     let Some(text) = &alert.summary else { return (String::new(), Vec::new()) };
     let path = format!("{path}.summary");
     let (mut shown, mut values) = (String::new(), Vec::new());

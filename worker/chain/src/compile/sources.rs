@@ -25,7 +25,12 @@ pub(super) fn resolve(input: &Input<'_>, findings: &mut Findings) -> Parses {
     for (index, source) in input.pipeline.sources.iter().enumerate() {
         let path = format!("spec.sources[{index}]");
         if names.contains(&source.name.as_str()) {
-            findings.error(Reason::DuplicateName, &format!("{path}.name"), format!("two sources are named `{}`", source.name.as_str()), "rename one");
+            findings.error(
+                Reason::DuplicateName,
+                &format!("{path}.name"),
+                format!("two sources are named `{}`", source.name.as_str()),
+                "rename one",
+            );
         }
         names.push(source.name.as_str());
         let found = findings.find(&format!("{path}.manifest"), "ParsingManifest", source.manifest.as_str(), &known);
@@ -57,8 +62,10 @@ pub(super) fn build(
         let mut observe = dimensions(scopes, |name| parse.schema().column(name));
         observe.names = enum_names(parse, &observe);
         for (metric, feed) in metrics.feeds.iter().enumerate() {
-            let fed = feed.as_ref().filter(|feed| feed.source.as_deref().is_none_or(|only| only == source.name.as_str()));
-            let input = fed.map(|feed| metric_input(feed, &metrics.metrics[metric].kind, parse, &mut parse.environment()));
+            let fed =
+                feed.as_ref().filter(|feed| feed.source.as_deref().is_none_or(|only| only == source.name.as_str()));
+            let input =
+                fed.map(|feed| metric_input(feed, &metrics.metrics[metric].kind, parse, &mut parse.environment()));
             observe.metrics.push(match input {
                 Some(Ok(input)) => {
                     used[metric] = true;
@@ -108,16 +115,24 @@ fn mining(source: &api::Source, index: usize, parse: &ParseProgram, findings: &m
     let settings = template::Settings::from(spec);
     let path = format!("spec.sources[{index}].manifest");
     let in_manifest = format!("mend `spec.templates` of manifest `{}`", source.manifest.as_str());
-    let rules = template::Rules::compile(&settings).map_err(|error| findings.error(Reason::BadPattern, &path, error.to_string(), &in_manifest)).ok()?;
+    let rules = template::Rules::compile(&settings)
+        .map_err(|error| findings.error(Reason::BadPattern, &path, error.to_string(), &in_manifest))
+        .ok()?;
     let patterns = spec.exclude.iter().map(|pattern| pattern.as_str());
     let exclude = RegexSetBuilder::new(patterns).size_limit(EXCLUDE_BYTES).build();
-    let exclude = exclude.map_err(|error| findings.error(Reason::BadPattern, &path, error.to_string(), &in_manifest)).ok()?;
+    let exclude =
+        exclude.map_err(|error| findings.error(Reason::BadPattern, &path, error.to_string(), &in_manifest)).ok()?;
     Some(Mining { column, rules: Arc::new(rules), exclude })
 }
 
 fn unknown_column(findings: &mut Findings, path: &str, name: &str, parse: &ParseProgram) {
     let known: Vec<&str> = parse.schema().columns().iter().map(|column| column.name.as_str()).collect();
-    findings.error(Reason::UnknownColumn, path, format!("the message has no column `{name}`"), format!("use one of {}", list(&known)));
+    findings.error(
+        Reason::UnknownColumn,
+        path,
+        format!("the message has no column `{name}`"),
+        format!("use one of {}", list(&known)),
+    );
 }
 
 /// A metric that no source feeds is a finding that says why, for each source.
@@ -127,9 +142,15 @@ fn report_unfed(metrics: &Metrics, used: &[bool], errors: &[Vec<(String, ExprErr
         match errors[index].as_slice() {
             [(_, error)] => findings.expression(&feed.path, &feed.text, error),
             many => {
-                let why: Vec<String> = many.iter().map(|(source, error)| format!("{source}: {}", error.message)).collect();
+                let why: Vec<String> =
+                    many.iter().map(|(source, error)| format!("{source}: {}", error.message)).collect();
                 let message = format!("no source can compute `{}` ({})", feed.text, why.join("; "));
-                findings.error(Reason::BadExpression, &feed.path, message, "use columns that one of the sources has, or name the `source`");
+                findings.error(
+                    Reason::BadExpression,
+                    &feed.path,
+                    message,
+                    "use columns that one of the sources has, or name the `source`",
+                );
             }
         }
     }
@@ -173,7 +194,13 @@ fn is_number(parse: &ParseProgram, column: Column) -> bool {
 }
 
 /// Reads `join`.
-pub(super) fn join(input: &Input<'_>, parses: &Parses, scopes: &Scopes, metrics: &Metrics, findings: &mut Findings) -> Option<Join> {
+pub(super) fn join(
+    input: &Input<'_>,
+    parses: &Parses,
+    scopes: &Scopes,
+    metrics: &Metrics,
+    findings: &mut Findings,
+) -> Option<Join> {
     let spec = input.pipeline.join.as_ref()?;
     let mode = match spec.mode {
         api::JoinMode::Inner => JoinMode::Inner,
@@ -190,7 +217,12 @@ pub(super) fn join(input: &Input<'_>, parses: &Parses, scopes: &Scopes, metrics:
         );
     }
     if spec.within.as_micros() == 0 {
-        findings.error(Reason::OutOfBounds, "spec.join.within", "the bound is zero", "give how far apart partners may be, for example `30s`");
+        findings.error(
+            Reason::OutOfBounds,
+            "spec.join.within",
+            "the bound is zero",
+            "give how far apart partners may be, for example `30s`",
+        );
     }
     let streams = streams(input, spec, parses, findings)?;
     let observe = if mode == JoinMode::Assemble {
@@ -220,9 +252,16 @@ fn streams(input: &Input<'_>, spec: &api::Join, parses: &Parses, findings: &mut 
     let mut kind: Option<(ColumnType, &str)> = None;
     for (index, stream) in spec.streams.iter().enumerate() {
         let path = format!("spec.join.streams[{index}]");
-        let Some(source) = findings.find(&format!("{path}.source"), "source", stream.source.as_str(), &names) else { continue };
+        let Some(source) = findings.find(&format!("{path}.source"), "source", stream.source.as_str(), &names) else {
+            continue;
+        };
         if streams.iter().any(|known| usize::from(known.source.0) == source) {
-            findings.error(Reason::DuplicateName, &format!("{path}.source"), "the source is a stream already", "name each source once");
+            findings.error(
+                Reason::DuplicateName,
+                &format!("{path}.source"),
+                "the source is a stream already",
+                "name each source once",
+            );
             continue;
         }
         let Some(parse) = parses[source].as_ref() else { continue };
@@ -233,8 +272,18 @@ fn streams(input: &Input<'_>, spec: &api::Join, parses: &Parses, findings: &mut 
         if let Some(info) = parse.schema().info(key) {
             match kind {
                 Some((known, first)) if known != info.kind => {
-                    let message = format!("the key is {:?} in `{first}` and {:?} in `{}`", known, info.kind, stream.source.as_str());
-                    findings.error(Reason::TypeMismatch, "spec.join.key", message, "give the key the same type in both messages");
+                    let message = format!(
+                        "the key is {:?} in `{first}` and {:?} in `{}`",
+                        known,
+                        info.kind,
+                        stream.source.as_str()
+                    );
+                    findings.error(
+                        Reason::TypeMismatch,
+                        "spec.join.key",
+                        message,
+                        "give the key the same type in both messages",
+                    );
                 }
                 _ => kind = Some((info.kind, stream.source.as_str())),
             }
@@ -266,7 +315,8 @@ fn joined_environment<'p>(input: &Input<'_>, parses: &'p Parses, streams: &[Join
     for stream in streams {
         let source = usize::from(stream.source.0);
         if let Some(parse) = &parses[source] {
-            environment = environment.with_message(input.pipeline.sources[source].name.as_str(), stream.offset, parse.message());
+            environment =
+                environment.with_message(input.pipeline.sources[source].name.as_str(), stream.offset, parse.message());
         }
     }
     environment
@@ -302,7 +352,9 @@ fn side_by_side(
             Some(match (metric.kind, environment.variable(feed.text.trim().trim_matches('`'))) {
                 (MetricKind::Counter, _) => MetricInput::CountWhere(compiled),
                 (MetricKind::Distinct, _) => MetricInput::Distinct(compiled),
-                (_, Some(variable)) if matches!(variable.kind, Type::Int | Type::Float) => MetricInput::Column(Column(variable.index)),
+                (_, Some(variable)) if matches!(variable.kind, Type::Int | Type::Float) => {
+                    MetricInput::Column(Column(variable.index))
+                }
                 _ => MetricInput::Value(compiled),
             })
         });

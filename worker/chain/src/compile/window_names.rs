@@ -11,7 +11,10 @@
 
 use super::detect::Detectors;
 use super::findings::{Findings, list};
-use super::shape::{Aggregate, LevelIndex, Metric, MetricIndex, MetricKind, Reference, Window, WindowExpression, WindowIndex, WindowInput};
+use super::shape::{
+    Aggregate, LevelIndex, Metric, MetricIndex, MetricKind, Reference, Window, WindowExpression, WindowIndex,
+    WindowInput,
+};
 use super::windows::Scopes;
 use crate::expr::{Argument, CallResolution, Environment, Variable, Wanted};
 use std::sync::Arc;
@@ -53,7 +56,13 @@ pub(super) struct About<'n> {
 
 impl About<'_> {
     /// Compiles an expression about this window.
-    pub(super) fn compile(&self, path: &str, text: &str, wanted: Wanted, findings: &mut Findings) -> Option<WindowExpression> {
+    pub(super) fn compile(
+        &self,
+        path: &str,
+        text: &str,
+        wanted: Wanted,
+        findings: &mut Findings,
+    ) -> Option<WindowExpression> {
         let mut environment = WindowEnvironment { about: *self, inputs: Vec::new() };
         let expression = findings.compile(path, text, &mut environment, wanted)?;
         Some(WindowExpression { expression, inputs: Arc::new(environment.inputs) })
@@ -113,10 +122,14 @@ impl WindowEnvironment<'_> {
             return match self.about.names.metric_kind(metric) {
                 MetricKind::Counter => aggregate(Aggregate::MetricCount(metric)),
                 MetricKind::Ratio { .. } | MetricKind::Rate { .. } => aggregate(Aggregate::Derived(metric)),
-                MetricKind::Distinct => Some(refuse(None, format!("`{name}` is a set, not a number"), format!("say distinct({name})"))),
-                MetricKind::Distribution => {
-                    Some(refuse(None, format!("`{name}` is a distribution, not one number"), format!("say p99({name}), avg({name}), max({name}) or count({name})")))
+                MetricKind::Distinct => {
+                    Some(refuse(None, format!("`{name}` is a set, not a number"), format!("say distinct({name})")))
                 }
+                MetricKind::Distribution => Some(refuse(
+                    None,
+                    format!("`{name}` is a distribution, not one number"),
+                    format!("say p99({name}), avg({name}), max({name}) or count({name})"),
+                )),
             };
         }
         if of == Reference::Window
@@ -131,9 +144,11 @@ impl WindowEnvironment<'_> {
     fn about(&self, of: Reference, value: Aggregate) -> Meaning {
         let about = &self.about;
         match of {
-            Reference::Parent if about.names.scopes.levels[usize::from(about.level.0)].parent.is_none() => {
-                refuse(None, "this scope has no parent", "add a coarser scope to `spec.scopes`, with a part of these dimensions")
-            }
+            Reference::Parent if about.names.scopes.levels[usize::from(about.level.0)].parent.is_none() => refuse(
+                None,
+                "this scope has no parent",
+                "add a coarser scope to `spec.scopes`, with a part of these dimensions",
+            ),
             Reference::Baseline => {
                 let metric = match value {
                     Aggregate::MetricCount(metric)
@@ -142,7 +157,13 @@ impl WindowEnvironment<'_> {
                     | Aggregate::Min(metric)
                     | Aggregate::Max(metric)
                     | Aggregate::Quantile(metric, _) => metric,
-                    _ => return refuse(None, "a baseline is one metric's distribution over sibling scopes", "say for example baseline.p99(latency_ms)"),
+                    _ => {
+                        return refuse(
+                            None,
+                            "a baseline is one metric's distribution over sibling scopes",
+                            "say for example baseline.p99(latency_ms)",
+                        );
+                    }
                 };
                 self.needs_baseline(metric)?;
                 Ok(WindowInput::Aggregate { of, value })
@@ -171,23 +192,46 @@ impl WindowEnvironment<'_> {
 
     fn needs_regime(&self, metric: MetricIndex) -> Result<(), Refusal> {
         let about = &self.about;
-        let has = about.detectors.regimes.iter().any(|regime| regime.metric == metric && regime.windows.contains(&about.window));
+        let has = about
+            .detectors
+            .regimes
+            .iter()
+            .any(|regime| regime.metric == metric && regime.windows.contains(&about.window));
         if has {
             return Ok(());
         }
         let name = &about.names.metrics[usize::from(metric.0)].name;
         let window = &about.names.windows[usize::from(about.window.0)].name;
-        refuse(None, format!("no regime of `{name}` is watched on window `{window}`"), format!("add `detect.regime` with metric {name} and window {window}"))
+        refuse(
+            None,
+            format!("no regime of `{name}` is watched on window `{window}`"),
+            format!("add `detect.regime` with metric {name} and window {window}"),
+        )
     }
 
     /// A call; none when the language may know it.
     fn function(&self, function: &str, arguments: &[Argument<'_>]) -> Option<Meaning> {
-        let one = |wanted: &[&str]| -> Result<MetricIndex, Refusal> { self.metric_argument(function, arguments, wanted) };
+        let one =
+            |wanted: &[&str]| -> Result<MetricIndex, Refusal> { self.metric_argument(function, arguments, wanted) };
         match function {
-            "regime.shifted" => return Some(one(&["value"]).and_then(|m| self.needs_regime(m).map(|()| WindowInput::RegimeShifted(m)))),
-            "regime.distance" => return Some(one(&["value"]).and_then(|m| self.needs_regime(m).map(|()| WindowInput::RegimeDistance(m)))),
-            "baseline.anomalous" => return Some(one(&["value"]).and_then(|m| self.needs_baseline(m).map(|()| WindowInput::Anomalous(m)))),
-            "baseline.ratio" => return Some(one(&["value"]).and_then(|m| self.needs_baseline(m).map(|()| WindowInput::BaselineRatio(m)))),
+            "regime.shifted" => {
+                return Some(
+                    one(&["value"]).and_then(|m| self.needs_regime(m).map(|()| WindowInput::RegimeShifted(m))),
+                );
+            }
+            "regime.distance" => {
+                return Some(
+                    one(&["value"]).and_then(|m| self.needs_regime(m).map(|()| WindowInput::RegimeDistance(m))),
+                );
+            }
+            "baseline.anomalous" => {
+                return Some(one(&["value"]).and_then(|m| self.needs_baseline(m).map(|()| WindowInput::Anomalous(m))));
+            }
+            "baseline.ratio" => {
+                return Some(
+                    one(&["value"]).and_then(|m| self.needs_baseline(m).map(|()| WindowInput::BaselineRatio(m))),
+                );
+            }
             _ => {}
         }
         let (of, name) = split_prefix(function);
@@ -218,14 +262,27 @@ impl WindowEnvironment<'_> {
         }
     }
 
-    fn metric_argument(&self, function: &str, arguments: &[Argument<'_>], wanted: &[&str]) -> Result<MetricIndex, Refusal> {
+    fn metric_argument(
+        &self,
+        function: &str,
+        arguments: &[Argument<'_>],
+        wanted: &[&str],
+    ) -> Result<MetricIndex, Refusal> {
         let known = self.about.names.metric_names();
         let [argument] = arguments else {
-            return refuse(None, format!("{function} takes one metric"), format!("say {function}(METRIC) with one of {}", list(&known)));
+            return refuse(
+                None,
+                format!("{function} takes one metric"),
+                format!("say {function}(METRIC) with one of {}", list(&known)),
+            );
         };
         let metric = argument.path.as_deref().and_then(|name| self.about.names.metric(name));
         let Some(metric) = metric else {
-            return refuse(Some(0), format!("`{}` is no metric", argument.text), format!("use one of {}, or define it in `spec.metrics`", list(&known)));
+            return refuse(
+                Some(0),
+                format!("`{}` is no metric", argument.text),
+                format!("use one of {}, or define it in `spec.metrics`", list(&known)),
+            );
         };
         let field = match self.about.names.metric_kind(metric) {
             MetricKind::Distribution => "value",
@@ -236,7 +293,8 @@ impl WindowEnvironment<'_> {
         if wanted.contains(&field) {
             return Ok(metric);
         }
-        let message = format!("{function} needs a metric with `{}`, `{}` has `{field}`", wanted.join("` or `"), argument.text);
+        let message =
+            format!("{function} needs a metric with `{}`, `{}` has `{field}`", wanted.join("` or `"), argument.text);
         refuse(Some(0), message, "name another metric, or use a function that fits")
     }
 }
@@ -273,10 +331,23 @@ impl Environment for WindowEnvironment<'_> {
 
     fn suggestions(&self) -> Vec<String> {
         let names = &self.about.names;
-        let mut all: Vec<String> = ["count", "rate", "p50(", "p90(", "p99(", "quantile(", "avg(", "sum(", "min(", "max(", "count(", "distinct("]
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect();
+        let mut all: Vec<String> = [
+            "count",
+            "rate",
+            "p50(",
+            "p90(",
+            "p99(",
+            "quantile(",
+            "avg(",
+            "sum(",
+            "min(",
+            "max(",
+            "count(",
+            "distinct(",
+        ]
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
         let plain = |metric: &&Metric| !matches!(metric.kind, MetricKind::Distribution | MetricKind::Distinct);
         all.extend(names.metrics.iter().filter(plain).map(|metric| metric.name.clone()));
         all.extend(names.scopes.dimensions.iter().cloned());
@@ -297,7 +368,11 @@ mod tests {
 
     #[test]
     fn percentiles_are_read_as_people_write_them() {
-        let read: Vec<Option<f64>> = ["p50", "p9", "p99", "p999", "p9999", "p100", "p0", "p", "price"].map(percentile).to_vec();
-        assert_eq!(read, [Some(0.5), Some(0.09), Some(0.99), Some(0.999), Some(0.9999), Some(1.0), Some(0.0), None, None]);
+        let read: Vec<Option<f64>> =
+            ["p50", "p9", "p99", "p999", "p9999", "p100", "p0", "p", "price"].map(percentile).to_vec();
+        assert_eq!(
+            read,
+            [Some(0.5), Some(0.09), Some(0.99), Some(0.999), Some(0.9999), Some(1.0), Some(0.0), None, None]
+        );
     }
 }

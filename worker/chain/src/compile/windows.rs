@@ -23,13 +23,18 @@ impl Scopes {
     /// The level with exactly these dimensions, in any order.
     pub(super) fn level(&self, names: &[&str]) -> Option<LevelIndex> {
         let wanted: BTreeSet<&str> = names.iter().copied().collect();
-        let same = |level: &Level| level.dimensions.iter().map(|d| self.dimensions[usize::from(*d)].as_str()).collect::<BTreeSet<_>>() == wanted;
+        let same = |level: &Level| {
+            level.dimensions.iter().map(|d| self.dimensions[usize::from(*d)].as_str()).collect::<BTreeSet<_>>()
+                == wanted
+        };
         self.levels.iter().position(same).map(|index| LevelIndex(index as u8))
     }
 
     /// Levels as people write them.
     pub(super) fn shown(&self) -> Vec<String> {
-        let name = |level: &Level| level.dimensions.iter().map(|d| self.dimensions[usize::from(*d)].clone()).collect::<Vec<_>>().join(", ");
+        let name = |level: &Level| {
+            level.dimensions.iter().map(|d| self.dimensions[usize::from(*d)].clone()).collect::<Vec<_>>().join(", ")
+        };
         self.levels.iter().map(|level| format!("[{}]", name(level))).collect()
     }
 
@@ -62,7 +67,12 @@ pub(super) fn scopes(spec: &TenantPipelineSpec, parses: &Parses, findings: &mut 
                 (scopes.dimensions.len() - 1) as u16
             });
             if dimensions.contains(&number) {
-                findings.error(Reason::DuplicateName, &path, format!("`{name}` stands twice"), "name each dimension once");
+                findings.error(
+                    Reason::DuplicateName,
+                    &path,
+                    format!("`{name}` stands twice"),
+                    "name each dimension once",
+                );
             }
             dimensions.push(number);
         }
@@ -73,7 +83,12 @@ pub(super) fn scopes(spec: &TenantPipelineSpec, parses: &Parses, findings: &mut 
         scopes.levels.push(Level { dimensions, parent: None });
     }
     if scopes.dimensions.len() > 128 {
-        findings.error(Reason::OutOfBounds, "spec.scopes", format!("{} dimensions", scopes.dimensions.len()), "use 128 dimensions at most");
+        findings.error(
+            Reason::OutOfBounds,
+            "spec.scopes",
+            format!("{} dimensions", scopes.dimensions.len()),
+            "use 128 dimensions at most",
+        );
     }
     link_parents(&mut scopes.levels);
     scopes
@@ -83,8 +98,11 @@ pub(super) fn scopes(spec: &TenantPipelineSpec, parses: &Parses, findings: &mut 
 fn link_parents(levels: &mut [Level]) {
     let sets: Vec<BTreeSet<u16>> = levels.iter().map(|level| level.dimensions.iter().copied().collect()).collect();
     for (index, level) in levels.iter_mut().enumerate() {
-        let smaller = sets.iter().enumerate().filter(|(_, set)| set.len() < sets[index].len() && set.is_subset(&sets[index]));
-        level.parent = smaller.max_by_key(|(other, set)| (set.len(), usize::MAX - other)).map(|(other, _)| LevelIndex(other as u8));
+        let smaller =
+            sets.iter().enumerate().filter(|(_, set)| set.len() < sets[index].len() && set.is_subset(&sets[index]));
+        level.parent = smaller
+            .max_by_key(|(other, set)| (set.len(), usize::MAX - other))
+            .map(|(other, _)| LevelIndex(other as u8));
     }
 }
 
@@ -126,7 +144,12 @@ pub(super) fn metrics(spec: &TenantPipelineSpec, parses: &Parses, findings: &mut
     for (index, metric) in spec.metrics.iter().enumerate() {
         let path = format!("spec.metrics[{index}]");
         if found.metrics.iter().any(|known| known.name == metric.name.as_str()) {
-            findings.error(Reason::DuplicateName, &format!("{path}.name"), format!("two metrics are named `{}`", metric.name.as_str()), "rename one");
+            findings.error(
+                Reason::DuplicateName,
+                &format!("{path}.name"),
+                format!("two metrics are named `{}`", metric.name.as_str()),
+                "rename one",
+            );
         }
         if let Some(source) = &metric.source {
             let names: Vec<&str> = spec.sources.iter().map(|source| source.name.as_str()).collect();
@@ -134,12 +157,24 @@ pub(super) fn metrics(spec: &TenantPipelineSpec, parses: &Parses, findings: &mut
         }
         let source = metric.source.as_ref().map(|source| source.as_str().to_owned());
         let feed = |field: &str, text: &str, wanted| {
-            Some(Feed { path: format!("{path}.{field}"), text: text.to_owned(), wanted, source: source.clone(), implied: false })
+            Some(Feed {
+                path: format!("{path}.{field}"),
+                text: text.to_owned(),
+                wanted,
+                source: source.clone(),
+                implied: false,
+            })
         };
         let (kind, feed) = match metric.kind() {
-            Some(api::MetricKind::Value(text)) => (MetricKind::Distribution, feed("value", text.as_str(), Wanted::Number)),
-            Some(api::MetricKind::CountWhere(text)) => (MetricKind::Counter, feed("countWhere", text.as_str(), Wanted::Bool)),
-            Some(api::MetricKind::Distinct(text)) => (MetricKind::Distinct, feed("distinct", text.as_str(), Wanted::Any)),
+            Some(api::MetricKind::Value(text)) => {
+                (MetricKind::Distribution, feed("value", text.as_str(), Wanted::Number))
+            }
+            Some(api::MetricKind::CountWhere(text)) => {
+                (MetricKind::Counter, feed("countWhere", text.as_str(), Wanted::Bool))
+            }
+            Some(api::MetricKind::Distinct(text)) => {
+                (MetricKind::Distinct, feed("distinct", text.as_str(), Wanted::Any))
+            }
             Some(api::MetricKind::Ratio(_) | api::MetricKind::Rate(_)) => (MetricKind::Rate { of: None }, None),
             None => {
                 findings.error(
@@ -167,9 +202,19 @@ fn take_manifest_metrics(parses: &Parses, found: &mut Metrics) {
                 continue;
             }
             let Some(column) = parse.schema().info(metric.column) else { continue };
-            found.metrics.push(Metric { name: metric.name.clone(), kind: MetricKind::Distribution, unit: metric.unit.clone() });
+            found.metrics.push(Metric {
+                name: metric.name.clone(),
+                kind: MetricKind::Distribution,
+                unit: metric.unit.clone(),
+            });
             let text = format!("`{}`", column.name);
-            found.feeds.push(Some(Feed { path: String::new(), text, wanted: Wanted::Number, source: None, implied: true }));
+            found.feeds.push(Some(Feed {
+                path: String::new(),
+                text,
+                wanted: Wanted::Number,
+                source: None,
+                implied: true,
+            }));
         }
     }
 }
@@ -187,7 +232,12 @@ fn derive(spec: &TenantPipelineSpec, found: &mut Metrics, findings: &mut Finding
             let place = findings.find(&format!("{path}.{field}"), "metric", name, &names)?;
             if matches!(found.metrics[place].kind, MetricKind::Ratio { .. } | MetricKind::Rate { .. }) {
                 let message = format!("`{name}` is derived itself");
-                findings.error(Reason::CannotWork, &format!("{path}.{field}"), message, "name `count` or a metric with `value`, `countWhere` or `distinct`");
+                findings.error(
+                    Reason::CannotWork,
+                    &format!("{path}.{field}"),
+                    message,
+                    "name `count` or a metric with `value`, `countWhere` or `distinct`",
+                );
                 return None;
             }
             Some(Some(MetricIndex(place as u16)))
@@ -199,7 +249,12 @@ fn derive(spec: &TenantPipelineSpec, found: &mut Metrics, findings: &mut Finding
                 match (of, over) {
                     (Some(Some(of)), Some(over)) => MetricKind::Ratio { of, over },
                     (Some(None), Some(_)) => {
-                        findings.error(Reason::CannotWork, &format!("{path}.ratio.of"), "`count` can only be the divisor", "name a metric");
+                        findings.error(
+                            Reason::CannotWork,
+                            &format!("{path}.ratio.of"),
+                            "`count` can only be the divisor",
+                            "name a metric",
+                        );
                         continue;
                     }
                     _ => continue,
@@ -224,19 +279,35 @@ pub(super) fn windows(spec: &TenantPipelineSpec, levels: usize, findings: &mut F
         let path = format!("spec.windows[{index}]");
         let name = window.name.as_str();
         if all.iter().any(|known| known.name == name) {
-            findings.error(Reason::DuplicateName, &format!("{path}.name"), format!("two windows are named `{name}`"), "rename one");
+            findings.error(
+                Reason::DuplicateName,
+                &format!("{path}.name"),
+                format!("two windows are named `{name}`"),
+                "rename one",
+            );
         }
         let Some(kind) = kind(window, &path, findings) else { continue };
         let kept = kept_levels(window, &path, spec, levels, findings);
         all.push(Window { name: name.to_owned(), kind, lateness: span(window.lateness), levels: kept });
     }
     if !all.is_empty() && spec.scopes.is_empty() {
-        findings.error(Reason::CannotWork, "spec.windows", "windows need scopes", "name at least one scope, for example `scopes: [[service]]`");
+        findings.error(
+            Reason::CannotWork,
+            "spec.windows",
+            "windows need scopes",
+            "name at least one scope, for example `scopes: [[service]]`",
+        );
     }
     all
 }
 
-fn kept_levels(window: &api::Window, path: &str, spec: &TenantPipelineSpec, levels: usize, findings: &mut Findings) -> Vec<LevelIndex> {
+fn kept_levels(
+    window: &api::Window,
+    path: &str,
+    spec: &TenantPipelineSpec,
+    levels: usize,
+    findings: &mut Findings,
+) -> Vec<LevelIndex> {
     if window.scopes.is_empty() {
         return (0..levels).map(|level| LevelIndex(level as u8)).collect();
     }
@@ -247,7 +318,12 @@ fn kept_levels(window: &api::Window, path: &str, spec: &TenantPipelineSpec, leve
         kept.extend(fits.map(|(level, _)| LevelIndex(level as u8)));
         if kept.len() == before {
             let message = format!("no scope has {depth} dimensions");
-            findings.error(Reason::UnknownReference, &format!("{path}.scopes"), message, "name depths that `spec.scopes` has");
+            findings.error(
+                Reason::UnknownReference,
+                &format!("{path}.scopes"),
+                message,
+                "name depths that `spec.scopes` has",
+            );
         }
     }
     kept
@@ -261,14 +337,20 @@ pub(super) fn span(duration: logloom_crds::units::Duration) -> Span {
 fn kind(window: &api::Window, path: &str, findings: &mut Findings) -> Option<WindowKind> {
     let mut positive = |field: &str, value: Span| {
         if value.0 <= 0 {
-            findings.error(Reason::OutOfBounds, &format!("{path}.{field}"), "the duration is zero", "give a duration above zero, for example `1m`");
+            findings.error(
+                Reason::OutOfBounds,
+                &format!("{path}.{field}"),
+                "the duration is zero",
+                "give a duration above zero, for example `1m`",
+            );
         }
         value
     };
     let kind = match window.kind() {
         Some(api::WindowKind::Tumbling(size)) => WindowKind::Tumbling { size: positive("tumbling", span(size)) },
         Some(api::WindowKind::Sliding(sliding)) => {
-            let (size, slide) = (positive("sliding.size", span(sliding.size)), positive("sliding.slide", span(sliding.slide)));
+            let (size, slide) =
+                (positive("sliding.size", span(sliding.size)), positive("sliding.slide", span(sliding.slide)));
             if slide.0 > 0 && size.0 % slide.0 != 0 {
                 findings.error(
                     Reason::CannotWork,
@@ -280,17 +362,28 @@ fn kind(window: &api::Window, path: &str, findings: &mut Findings) -> Option<Win
             WindowKind::Sliding { size, slide }
         }
         Some(api::WindowKind::Session(session)) => {
-            let (gap, max_length) = (positive("session.gap", span(session.gap)), positive("session.maxLength", span(session.max_length)));
+            let (gap, max_length) =
+                (positive("session.gap", span(session.gap)), positive("session.maxLength", span(session.max_length)));
             WindowKind::Session { gap, max_length }
         }
         Some(api::WindowKind::Count(count)) => {
             if count.slide == 0 || count.size == 0 || count.slide > count.size {
-                findings.error(Reason::CannotWork, &format!("{path}.count"), "the slide must be between 1 and the size", "choose a slide of at most the size");
+                findings.error(
+                    Reason::CannotWork,
+                    &format!("{path}.count"),
+                    "the slide must be between 1 and the size",
+                    "choose a slide of at most the size",
+                );
             }
             WindowKind::Count { size: count.size.max(1), slide: count.slide.max(1) }
         }
         None => {
-            findings.error(Reason::ExactlyOne, path, "the window has no shape", "give exactly one of `tumbling`, `sliding`, `session`, `count`");
+            findings.error(
+                Reason::ExactlyOne,
+                path,
+                "the window has no shape",
+                "give exactly one of `tumbling`, `sliding`, `session`, `count`",
+            );
             return None;
         }
     };
@@ -306,7 +399,10 @@ pub(super) fn check_join_bound(spec: &TenantPipelineSpec, windows: &[Window], fi
             findings.error(
                 Reason::CannotWork,
                 &format!("spec.windows[{index}].lateness"),
-                format!("window `{}` waits longer for late events than the join, which gives rows up after {}", window.name, join.within),
+                format!(
+                    "window `{}` waits longer for late events than the join, which gives rows up after {}",
+                    window.name, join.within
+                ),
                 format!("choose a lateness of at most {}, or raise `spec.join.within`", join.within),
             );
         }

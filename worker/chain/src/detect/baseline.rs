@@ -61,13 +61,7 @@ impl BaselineRule {
     /// A rule for one quantile (0 to 1). `confidence` is that of each interval, e.g. .84;
     /// `false_discovery` the accepted share of false anomalies among all; siblings with fewer than
     /// `min_samples` values do not take part; ratios below `min_ratio` (at least 1) do not matter.
-    pub fn new(
-        quantile: f64,
-        confidence: f64,
-        false_discovery: f64,
-        min_samples: u64,
-        min_ratio: f64,
-    ) -> Self {
+    pub fn new(quantile: f64, confidence: f64, false_discovery: f64, min_samples: u64, min_ratio: f64) -> Self {
         let min_ratio = min_ratio.max(1.0);
         // A bin is a factor of e^(1/50) at most, so this is half of the ratio or less.
         let widening = (25.0 * libm::log(min_ratio)).min(10_000.0) as i32;
@@ -121,13 +115,10 @@ pub struct Baseline {
 impl Baseline {
     /// The anomalous siblings: index, side, numbers.
     pub fn anomalies(&self) -> impl Iterator<Item = (usize, Side, &ScopeNumbers)> {
-        self.scopes
-            .iter()
-            .enumerate()
-            .filter_map(|(index, verdict)| match verdict {
-                ScopeVerdict::Anomalous(side, numbers) => Some((index, *side, numbers)),
-                _ => None,
-            })
+        self.scopes.iter().enumerate().filter_map(|(index, verdict)| match verdict {
+            ScopeVerdict::Anomalous(side, numbers) => Some((index, *side, numbers)),
+            _ => None,
+        })
     }
 }
 
@@ -152,9 +143,7 @@ impl ScopeVerdict {
     pub fn numbers(&self) -> Option<&ScopeNumbers> {
         match self {
             Self::TooFew { .. } => None,
-            Self::Member(numbers) | Self::Outside(numbers) | Self::Anomalous(_, numbers) => {
-                Some(numbers)
-            }
+            Self::Member(numbers) | Self::Outside(numbers) | Self::Anomalous(_, numbers) => Some(numbers),
         }
     }
 }
@@ -209,56 +198,31 @@ struct Eligible<'a> {
 pub fn find(rule: &BaselineRule, siblings: &[&DdSketch]) -> Common {
     let eligible = eligible(rule, siblings);
     if eligible.len() < MEMBERS_MIN {
-        return Common::TooFew {
-            eligible: eligible.len(),
-        };
+        return Common::TooFew { eligible: eligible.len() };
     }
     let weights = weights(&eligible);
-    let widened: Vec<KeyInterval> = eligible
-        .iter()
-        .map(|scope| scope.interval.widened(rule.widening))
-        .collect();
+    let widened: Vec<KeyInterval> = eligible.iter().map(|scope| scope.interval.widened(rule.widening)).collect();
     let point = most_common_point(&widened, &weights);
-    let is_member: Vec<bool> = widened
-        .iter()
-        .map(|interval| interval.holds(point))
-        .collect();
+    let is_member: Vec<bool> = widened.iter().map(|interval| interval.holds(point)).collect();
 
     let members = is_member.iter().filter(|member| **member).count();
-    let weight_of_members: u64 = weights
-        .iter()
-        .zip(&is_member)
-        .map(|(weight, member)| if *member { *weight } else { 0 })
-        .sum();
+    let weight_of_members: u64 =
+        weights.iter().zip(&is_member).map(|(weight, member)| if *member { *weight } else { 0 }).sum();
     if members < MEMBERS_MIN || 2 * weight_of_members <= weights.iter().sum() {
-        return Common::Nothing {
-            eligible: eligible.len(),
-            largest: members,
-        };
+        return Common::Nothing { eligible: eligible.len(), largest: members };
     }
-    let of_members = eligible
-        .iter()
-        .zip(&is_member)
-        .filter(|(_, member)| **member);
+    let of_members = eligible.iter().zip(&is_member).filter(|(_, member)| **member);
     let sketch: DdSketch = of_members.map(|(scope, _)| scope.sketch).collect();
     match judge(rule, siblings, &eligible, &is_member, sketch) {
         Some(baseline) => Common::Found(Box::new(baseline)),
-        None => Common::Nothing {
-            eligible: eligible.len(),
-            largest: members,
-        },
+        None => Common::Nothing { eligible: eligible.len(), largest: members },
     }
 }
 
 fn eligible<'a>(rule: &BaselineRule, siblings: &[&'a DdSketch]) -> Vec<Eligible<'a>> {
     let scopes = siblings.iter().enumerate().map(|(index, sketch)| {
         let n = sketch.count();
-        Eligible {
-            index,
-            sketch,
-            n,
-            interval: rank_interval(rule, sketch, n),
-        }
+        Eligible { index, sketch, n, interval: rank_interval(rule, sketch, n) }
     });
     scopes.filter(|scope| scope.n >= rule.min_samples).collect()
 }
@@ -269,11 +233,7 @@ fn rank_interval(rule: &BaselineRule, sketch: &DdSketch, n: u64) -> KeyInterval 
     let reach = rule.half_width * (count * q * (1.0 - q)).sqrt();
     // Order statistics are counted from 1, ranks from 0.
     let at = |order: f64| {
-        if order < 1.0 {
-            None
-        } else {
-            sketch.key_at(order as u64 - 1)
-        }
+        if order < 1.0 { None } else { sketch.key_at(order as u64 - 1) }
     };
     KeyInterval {
         low: at((count * q - reach).ceil()).unwrap_or(Key::MIN),
@@ -283,10 +243,7 @@ fn rank_interval(rule: &BaselineRule, sketch: &DdSketch, n: u64) -> KeyInterval 
 
 /// Values, held below a multiple of the median, so that the sum stays small enough for 64 bits.
 fn weights(eligible: &[Eligible<'_>]) -> Vec<u64> {
-    let mut sizes: Vec<u64> = eligible
-        .iter()
-        .map(|scope| scope.n.min(u64::from(u32::MAX)))
-        .collect();
+    let mut sizes: Vec<u64> = eligible.iter().map(|scope| scope.n.min(u64::from(u32::MAX))).collect();
     let middle = (sizes.len() - 1) / 2;
     let median = *sizes.clone().select_nth_unstable(middle).1;
     for size in &mut sizes {
@@ -334,19 +291,14 @@ fn judge(
     let n = sketch.count();
     let key = sketch.quantile_key(rule.quantile)?;
     let value = key.value();
-    let mut numbers = eligible
-        .iter()
-        .map(|scope| test(rule, &sketch, key, scope))
-        .collect::<Option<Vec<_>>>()?;
+    let mut numbers = eligible.iter().map(|scope| test(rule, &sketch, key, scope)).collect::<Option<Vec<_>>>()?;
     let p_values: Vec<f64> = numbers.iter().map(|numbers| numbers.p_value).collect();
     for (numbers, adjusted) in numbers.iter_mut().zip(benjamini_hochberg(&p_values)) {
         numbers.adjusted = adjusted;
     }
 
-    let mut scopes: Vec<ScopeVerdict> = siblings
-        .iter()
-        .map(|sketch| ScopeVerdict::TooFew { n: sketch.count() })
-        .collect();
+    let mut scopes: Vec<ScopeVerdict> =
+        siblings.iter().map(|sketch| ScopeVerdict::TooFew { n: sketch.count() }).collect();
     let judged = eligible.iter().zip(is_member).zip(numbers);
     for ((scope, is_member), numbers) in judged {
         scopes[scope.index] = verdict(rule, *is_member, value, numbers);
@@ -363,32 +315,15 @@ fn judge(
 
 /// The numbers of one sibling against the baseline, whose quantile is `base`. The adjusted p-value is
 /// not yet adjusted.
-fn test(
-    rule: &BaselineRule,
-    baseline: &DdSketch,
-    base: Key,
-    scope: &Eligible<'_>,
-) -> Option<ScopeNumbers> {
+fn test(rule: &BaselineRule, baseline: &DdSketch, base: Key, scope: &Eligible<'_>) -> Option<ScopeNumbers> {
     let own = scope.sketch.quantile_key(rule.quantile)?;
     let is_below = own < base;
     let beyond = |sketch: &DdSketch| {
-        if is_below {
-            sketch.count() - sketch.count_above(base.offset(-1))
-        } else {
-            sketch.count_above(base)
-        }
+        if is_below { sketch.count() - sketch.count_above(base.offset(-1)) } else { sketch.count_above(base) }
     };
-    let (n, beyond_base, beyond_own) = (
-        baseline.count() as f64,
-        beyond(baseline) as f64,
-        beyond(scope.sketch),
-    );
+    let (n, beyond_base, beyond_own) = (baseline.count() as f64, beyond(baseline) as f64, beyond(scope.sketch));
     let tail = binomial_at_least(scope.n, beyond_own, (beyond_base + 1.0) / (n + 1.0));
-    let p_value = if own == base {
-        1.0
-    } else {
-        (2.0 * tail).min(1.0)
-    };
+    let p_value = if own == base { 1.0 } else { (2.0 * tail).min(1.0) };
     Some(ScopeNumbers {
         n: scope.n,
         value: own.value(),
@@ -406,27 +341,18 @@ fn verdict(rule: &BaselineRule, is_member: bool, base: f64, numbers: ScopeNumber
         return ScopeVerdict::Member(numbers);
     }
     // Where there is no ratio (zero on one side, or two signs), any difference matters.
-    let matters = numbers
-        .ratio
-        .is_none_or(|ratio| ratio >= rule.min_ratio || ratio <= 1.0 / rule.min_ratio);
+    let matters = numbers.ratio.is_none_or(|ratio| ratio >= rule.min_ratio || ratio <= 1.0 / rule.min_ratio);
     if !matters || numbers.value == base || numbers.adjusted > rule.false_discovery {
         return ScopeVerdict::Outside(numbers);
     }
-    let side = if numbers.value > base {
-        Side::Above
-    } else {
-        Side::Below
-    };
+    let side = if numbers.value > base { Side::Above } else { Side::Below };
     ScopeVerdict::Anomalous(side, numbers)
 }
 
 impl KeyInterval {
     /// Open ends stay open.
     fn widened(self, bins: i32) -> Self {
-        Self {
-            low: self.low.offset(-bins),
-            high: self.high.offset(bins),
-        }
+        Self { low: self.low.offset(-bins), high: self.high.offset(bins) }
     }
 
     fn holds(self, point: Key) -> bool {

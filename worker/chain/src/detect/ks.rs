@@ -51,23 +51,13 @@ pub fn distance(first: &DdSketch, second: &DdSketch) -> Option<Distance> {
         if scaled1.abs_diff(scaled2) > greatest {
             greatest = scaled1.abs_diff(scaled2);
             // More of the first sample lies below this point, so the second lies above.
-            side = if scaled1 > scaled2 {
-                Side::Above
-            } else {
-                Side::Below
-            };
+            side = if scaled1 > scaled2 { Side::Above } else { Side::Below };
             at = next;
         }
     }
     let at = Key::from_raw(at)?;
     let distance = greatest as f64 / (u128::from(n1) * u128::from(n2)) as f64;
-    Some(Distance {
-        distance,
-        side,
-        at,
-        n1,
-        n2,
-    })
+    Some(Distance { distance, side, at, n1, n2 })
 }
 
 /// `c(alpha) = sqrt(-ln(alpha / 2) / 2)`: two samples of one distribution have
@@ -106,33 +96,16 @@ mod tests {
     #[test]
     fn by_hand() {
         // F1 steps at 1, 2, 3, 4; F2 at 3, 4, 5, 6. After 2: 1/2 against 0.
-        let found = distance(
-            &sketch(&[1.0, 2.0, 3.0, 4.0]),
-            &sketch(&[3.0, 4.0, 5.0, 6.0]),
-        )
-        .unwrap();
+        let found = distance(&sketch(&[1.0, 2.0, 3.0, 4.0]), &sketch(&[3.0, 4.0, 5.0, 6.0])).unwrap();
         assert_eq!((found.distance, found.side), (0.5, Side::Above));
-        assert_eq!(
-            (found.at, found.n1, found.n2),
-            (Key::of(2.0).unwrap(), 4, 4)
-        );
+        assert_eq!((found.at, found.n1, found.n2), (Key::of(2.0).unwrap(), 4, 4));
         // Unequal sizes: after -1 it is 0 against 2/3, after 1 it is 1/2 against 2/3.
         let found = distance(&sketch(&[1.0, 9.0]), &sketch(&[-5.0, -1.0, 9.0])).unwrap();
         assert_eq!((found.distance, found.side), (2.0 / 3.0, Side::Below));
         assert_eq!(found.at, Key::of(-1.0).unwrap());
         // Apart, equal, empty.
-        assert_eq!(
-            distance(&sketch(&[1.0]), &sketch(&[2.0, 3.0]))
-                .unwrap()
-                .distance,
-            1.0
-        );
-        assert_eq!(
-            distance(&sketch(&[1.0, 2.0]), &sketch(&[2.0, 1.0]))
-                .unwrap()
-                .distance,
-            0.0
-        );
+        assert_eq!(distance(&sketch(&[1.0]), &sketch(&[2.0, 3.0])).unwrap().distance, 1.0);
+        assert_eq!(distance(&sketch(&[1.0, 2.0]), &sketch(&[2.0, 1.0])).unwrap().distance, 0.0);
         assert_eq!(distance(&sketch(&[]), &sketch(&[2.0])), None);
     }
 
@@ -140,11 +113,7 @@ mod tests {
     fn constants() {
         // Tables of the two-sample test: 1.358 at .05, 1.628 at .01, 1.949 at .001.
         for (alpha, expected) in [(0.05, 1.358), (0.01, 1.628), (0.001, 1.949)] {
-            assert!(
-                (critical(alpha) - expected).abs() < 0.001,
-                "c({alpha}) = {}",
-                critical(alpha)
-            );
+            assert!((critical(alpha) - expected).abs() < 0.001, "c({alpha}) = {}", critical(alpha));
         }
         assert!((bound(1.949, 1000, 1000) - 1.949 * (2000.0f64 / 1e6).sqrt()).abs() < 1e-12);
         assert_eq!(bound(1.0, 0, 10), f64::INFINITY);
@@ -166,10 +135,7 @@ mod tests {
             }
             // 100 expected; 140 is four standard deviations above. A bound that nothing exceeds
             // would be of no use either.
-            assert!(
-                (30..=140).contains(&exceeded),
-                "{exceeded} of 2000 exceed the bound for alpha .05"
-            );
+            assert!((30..=140).contains(&exceeded), "{exceeded} of 2000 exceed the bound for alpha .05");
         }
     }
 

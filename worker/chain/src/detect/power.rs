@@ -27,10 +27,7 @@ pub fn needed_samples(effect: f64) -> u64 {
     } else if size >= last.0 {
         power_law(last, size, -2.0)
     } else {
-        let right = points
-            .iter()
-            .position(|point| size < point.0)
-            .unwrap_or(points.len() - 1);
+        let right = points.iter().position(|point| size < point.0).unwrap_or(points.len() - 1);
         let (left, right) = (points[right - 1], points[right]);
         let exponent = libm::log(right.1 / left.1) / libm::log(right.0 / left.0);
         power_law(left, size, exponent)

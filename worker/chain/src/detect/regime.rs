@@ -174,11 +174,7 @@ impl Quantiles {
     /// Of a sketch; zeros of the empty one.
     pub fn of(sketch: &DdSketch) -> Self {
         let at = |q| sketch.quantile(q).unwrap_or(0.0);
-        Self {
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-        }
+        Self { p50: at(0.5), p90: at(0.9), p99: at(0.99) }
     }
 }
 
@@ -211,11 +207,7 @@ impl Comparison {
 impl Regime {
     /// A scope that has not been seen.
     pub fn new(rule: &RegimeRule) -> Self {
-        let track = Track {
-            last_end: EventTime::MIN,
-            latest: DdSketch::new(),
-            candidate: None,
-        };
+        let track = Track { last_end: EventTime::MIN, latest: DdSketch::new(), candidate: None };
         Self {
             since: EventTime::MIN,
             fed_until: EventTime::MIN,
@@ -241,12 +233,7 @@ impl Regime {
             let Some(sample) = self.pool(rule, close) else {
                 return Verdict::default();
             };
-            let pooled = Close {
-                start: sample.start,
-                end: sample.end,
-                sketch: &sample.sketch,
-                ..close
-            };
+            let pooled = Close { start: sample.start, end: sample.end, sketch: &sample.sketch, ..close };
             return self.judge(rule, pooled);
         }
         self.judge(rule, close)
@@ -266,9 +253,10 @@ impl Regime {
     pub fn logical_bytes(&self) -> usize {
         let sample = |sample: &Sample| sample.sketch.logical_bytes() + 2 * size_of::<EventTime>();
         let tracks = self.tracks.iter().map(|track| {
-            let evidence = track.candidate.as_ref().map_or(0, |candidate| {
-                sample(&candidate.first) + candidate.rest.as_ref().map_or(0, sample)
-            });
+            let evidence = track
+                .candidate
+                .as_ref()
+                .map_or(0, |candidate| sample(&candidate.first) + candidate.rest.as_ref().map_or(0, sample));
             size_of::<EventTime>() + track.latest.logical_bytes() + evidence
         });
         let pool = self.pool.as_ref().map_or(0, |pool| sample(pool));
@@ -283,8 +271,7 @@ impl Regime {
                 pool.extend(close);
             }
         }
-        self.pool
-            .take_if(|pool| pool.sketch.count() >= rule.min_samples)
+        self.pool.take_if(|pool| pool.sketch.count() >= rule.min_samples)
     }
 
     fn judge(&mut self, rule: &RegimeRule, close: Close<'_>) -> Verdict {
@@ -292,10 +279,7 @@ impl Regime {
         let distance = compared.as_ref().map(|compared| compared.found.distance);
         let Some(excess) = self.worst_excess(rule, close, compared) else {
             self.calm(rule, close);
-            return Verdict {
-                distance,
-                shift: None,
-            };
+            return Verdict { distance, shift: None };
         };
         let Some(track) = self.tracks.get_mut(close.window) else {
             return Verdict::default();
@@ -304,14 +288,9 @@ impl Regime {
             None => track.candidate = Some(Box::new(Candidate::of(close))),
             Some(candidate) => candidate.add(close),
         }
-        let full = track
-            .candidate
-            .take_if(|candidate| candidate.closes >= rule.consecutive);
+        let full = track.candidate.take_if(|candidate| candidate.closes >= rule.consecutive);
         let shift = full.map(|candidate| self.shift(rule, close.window, &excess, *candidate));
-        Verdict {
-            distance,
-            shift: shift.map(Box::new),
-        }
+        Verdict { distance, shift: shift.map(Box::new) }
     }
 
     /// The comparison that exceeds its bound by most, of those beyond the floor.
@@ -326,9 +305,7 @@ impl Regime {
         let mut worst: Option<Comparison> = None;
         for compared in with_reference.into_iter().chain(with_longer) {
             let exceeds = compared.margin() > 0.0 && compared.found.distance >= rule.min_effect;
-            let is_worse = worst
-                .as_ref()
-                .is_none_or(|worst| compared.margin() > worst.margin());
+            let is_worse = worst.as_ref().is_none_or(|worst| compared.margin() > worst.margin());
             if exceeds && is_worse {
                 worst = Some(compared);
             }
@@ -344,20 +321,13 @@ impl Regime {
         }
         let found = ks::distance(old, close.sketch)?;
         let bound = ks::bound(rule.critical, found.n1, found.n2);
-        Some(Comparison {
-            against,
-            found,
-            bound,
-        })
+        Some(Comparison { against, found, bound })
     }
 
     fn side(&self, against: Against) -> &DdSketch {
         match against {
             Against::Reference => &self.reference,
-            Against::Window(window) => self
-                .tracks
-                .get(window)
-                .map_or(&self.reference, |track| &track.latest),
+            Against::Window(window) => self.tracks.get(window).map_or(&self.reference, |track| &track.latest),
         }
     }
 
@@ -389,13 +359,7 @@ impl Regime {
     }
 
     /// Discards the old regime and starts the new one with the evidence.
-    fn shift(
-        &mut self,
-        rule: &RegimeRule,
-        window: usize,
-        excess: &Comparison,
-        full: Candidate,
-    ) -> Shift {
+    fn shift(&mut self, rule: &RegimeRule, window: usize, excess: &Comparison, full: Candidate) -> Shift {
         let (closes, since) = (full.closes, full.first.start);
         let evidence = full.into_evidence(rule);
         let before = Quantiles::of(self.side(excess.against));

@@ -42,11 +42,7 @@ pub fn binomial_at_least(n: u64, x: u64, p: f64) -> f64 {
         return normal_tail((x as f64 - 0.5 - mean) / (mean * (1.0 - p)).sqrt());
     }
     // The tail on the far side of the mean is the one whose terms shrink from the first.
-    let probability = if x as f64 > mean {
-        upward(n, x, p)
-    } else {
-        1.0 - downward(n, x - 1, p)
-    };
+    let probability = if x as f64 > mean { upward(n, x, p) } else { 1.0 - downward(n, x - 1, p) };
     probability.clamp(0.0, 1.0)
 }
 
@@ -110,16 +106,8 @@ mod tests {
 
     #[test]
     fn normal() {
-        for (confidence, z) in [
-            (0.95, 1.959_964),
-            (0.99, 2.575_829),
-            (0.84, 1.405_072),
-            (0.5, 0.674_490),
-        ] {
-            assert!(
-                (normal_half_width(confidence) - z).abs() < 1e-6,
-                "{confidence}"
-            );
+        for (confidence, z) in [(0.95, 1.959_964), (0.99, 2.575_829), (0.84, 1.405_072), (0.5, 0.674_490)] {
+            assert!((normal_half_width(confidence) - z).abs() < 1e-6, "{confidence}");
         }
         assert!((normal_tail(1.959_964) - 0.025).abs() < 1e-8);
         assert_eq!(normal_half_width(-1.0), normal_half_width(0.0));
@@ -128,9 +116,7 @@ mod tests {
 
     #[test]
     fn binomial_by_hand() {
-        let close = |found: f64, exact: f64| {
-            assert!((found - exact).abs() < 1e-13, "{found} is not {exact}")
-        };
+        let close = |found: f64, exact: f64| assert!((found - exact).abs() < 1e-13, "{found} is not {exact}");
         close(binomial_at_least(10, 8, 0.5), 56.0 / 1024.0);
         close(binomial_at_least(3, 1, 0.1), 1.0 - 0.729);
         close(binomial_at_least(5, 0, 0.3), 1.0);
@@ -145,10 +131,7 @@ mod tests {
         for x in [9_700, 10_000, 10_001, 10_300] {
             let exact = binomial_at_least(n, x, p);
             let normal = binomial_at_least(n + 1, x, p);
-            assert!(
-                (exact / normal - 1.0).abs() < 0.05,
-                "{x}: {exact} against {normal}"
-            );
+            assert!((exact / normal - 1.0).abs() < 0.05, "{x}: {exact} against {normal}");
         }
     }
 
@@ -156,15 +139,10 @@ mod tests {
     fn benjamini_hochberg_by_hand() {
         // Sorted .01 .02 .03 .04 .05 with m = 5: all become .05.
         let found = benjamini_hochberg(&[0.04, 0.01, 0.05, 0.03, 0.02]);
-        assert!(
-            found.iter().all(|value| (value - 0.05).abs() < 1e-15),
-            "{found:?}"
-        );
+        assert!(found.iter().all(|value| (value - 0.05).abs() < 1e-15), "{found:?}");
         // .001 * 3 / 1, .3 * 3 / 2, .9.
         let found = benjamini_hochberg(&[0.9, 0.001, 0.3]);
-        assert!(
-            (found[1] - 0.003).abs() < 1e-15 && (found[2] - 0.45).abs() < 1e-15 && found[0] == 0.9
-        );
+        assert!((found[1] - 0.003).abs() < 1e-15 && (found[2] - 0.45).abs() < 1e-15 && found[0] == 0.9);
         assert_eq!(benjamini_hochberg(&[]), Vec::<f64>::new());
     }
 

@@ -120,7 +120,9 @@ impl Assemble {
     /// When the group of a held row was opened.
     pub(super) fn opened(&self, order: &TimeOrder, row: RowRef) -> Option<EventTime> {
         let hash = hash64(order.key(row));
-        self.groups.find(hash, |group| group.hash == hash && order.key(group.members[0]) == order.key(row)).map(|group| group.first)
+        self.groups
+            .find(hash, |group| group.hash == hash && order.key(group.members[0]) == order.key(row))
+            .map(|group| group.first)
     }
 
     fn find(&mut self, order: &TimeOrder, hash: u64, row: RowRef) -> Option<&mut Group> {
@@ -143,16 +145,34 @@ impl Assemble {
         self.due.insert(at, Due { deadline, hash, first });
     }
 
-    fn send_due(&mut self, join: &Join, order: &mut TimeOrder, due: Due, emission: Emission, emit: &mut Emit<'_>) -> bool {
-        let found = self.groups.find_entry(due.hash, |group| group.hash == due.hash && group.first == due.first && group.deadline == due.deadline);
+    fn send_due(
+        &mut self,
+        join: &Join,
+        order: &mut TimeOrder,
+        due: Due,
+        emission: Emission,
+        emit: &mut Emit<'_>,
+    ) -> bool {
+        let found = self.groups.find_entry(due.hash, |group| {
+            group.hash == due.hash && group.first == due.first && group.deadline == due.deadline
+        });
         let Ok(entry) = found else { return false };
         let (group, _) = entry.remove();
         send(join, order, &group, emission, emit);
         true
     }
 
-    fn complete(&mut self, join: &Join, order: &mut TimeOrder, hash: u64, row: RowRef, emission: Emission, emit: &mut Emit<'_>) {
-        let found = self.groups.find_entry(hash, |group| group.hash == hash && order.key(group.members[0]) == order.key(row));
+    fn complete(
+        &mut self,
+        join: &Join,
+        order: &mut TimeOrder,
+        hash: u64,
+        row: RowRef,
+        emission: Emission,
+        emit: &mut Emit<'_>,
+    ) {
+        let found =
+            self.groups.find_entry(hash, |group| group.hash == hash && order.key(group.members[0]) == order.key(row));
         let Ok(entry) = found else { return };
         let (group, _) = entry.remove();
         send(join, order, &group, emission, emit);

@@ -80,8 +80,13 @@ impl Pairs {
     fn key(&mut self, order: &TimeOrder, row: RowRef) -> &mut Key {
         let bytes = order.key(row);
         let hash = hash64(bytes);
-        let same = |key: &Key| key.hash == hash && key.sides.iter().flatten().next().is_some_and(|other| order.key(*other) == bytes);
-        self.keys.entry(hash, same, |key| key.hash).or_insert_with(|| Key { hash, sides: Default::default() }).into_mut()
+        let same = |key: &Key| {
+            key.hash == hash && key.sides.iter().flatten().next().is_some_and(|other| order.key(*other) == bytes)
+        };
+        self.keys
+            .entry(hash, same, |key| key.hash)
+            .or_insert_with(|| Key { hash, sides: Default::default() })
+            .into_mut()
     }
 
     /// Emits the row's pairs with all rows that are held, and holds it.
@@ -107,7 +112,13 @@ impl Pairs {
             let (mine, theirs) = (order.arrival(row), order.arrival(*other));
             let members = if side == 0 { [mine, theirs] } else { [theirs, mine] };
             let time = mine.time.max(theirs.time);
-            emit(JoinOutput::Event(Joined { kind: JoinedKind::Pair, emission, time, key: mine.key, members: &members }));
+            emit(JoinOutput::Event(Joined {
+                kind: JoinedKind::Pair,
+                emission,
+                time,
+                key: mine.key,
+                members: &members,
+            }));
         }
     }
 
@@ -134,7 +145,13 @@ impl Pairs {
 /// A row without partner as an event of its own.
 fn emit_alone(row: Arrival<'_>, emission: Emission, emit: &mut Emit<'_>) {
     let members = [row];
-    emit(JoinOutput::Event(Joined { kind: JoinedKind::Alone, emission, time: row.time, key: row.key, members: &members }));
+    emit(JoinOutput::Event(Joined {
+        kind: JoinedKind::Alone,
+        emission,
+        time: row.time,
+        key: row.key,
+        members: &members,
+    }));
     emit(JoinOutput::Done { row, joined: true });
 }
 

@@ -105,14 +105,24 @@ fn naive_pairs(mode: JoinMode, inputs: &[Input]) -> Vec<Output> {
     for left in inputs.iter().filter(|input| input.stream == 0) {
         for right in inputs.iter().filter(|input| input.stream == 1 && meets(left, input)) {
             let members = vec![left.id, right.id];
-            all.push(Output { kind: "Pair".into(), emission: "Regular".into(), time: left.time.max(right.time), members });
+            all.push(Output {
+                kind: "Pair".into(),
+                emission: "Regular".into(),
+                time: left.time.max(right.time),
+                members,
+            });
         }
     }
     for input in inputs {
         let alone = !inputs.iter().any(|other| other.stream != input.stream && meets(input, other));
         let kept = mode == JoinMode::Outer || (mode == JoinMode::Left && input.stream == 0);
         if alone && kept {
-            all.push(Output { kind: "Alone".into(), emission: "Regular".into(), time: input.time, members: vec![input.id] });
+            all.push(Output {
+                kind: "Alone".into(),
+                emission: "Regular".into(),
+                time: input.time,
+                members: vec![input.id],
+            });
         }
     }
     all.sort();
@@ -208,7 +218,9 @@ fn late_updates_go_out_marked() {
 
 #[test]
 fn a_group_that_has_grown_too_large_goes_out_early_and_loses_nobody() {
-    for join in [Join { max_events: 10, ..join(JoinMode::Assemble) }, Join { group_bytes: 30, ..join(JoinMode::Assemble) }] {
+    for join in
+        [Join { max_events: 10, ..join(JoinMode::Assemble) }, Join { group_bytes: 30, ..join(JoinMode::Assemble) }]
+    {
         let mut state = JoinState::new(&join);
         let mut outputs = Seen::default();
         for index in 0..25u8 {

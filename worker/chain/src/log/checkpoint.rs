@@ -136,9 +136,7 @@ pub enum CheckpointError {
         found: Box<Task>,
     },
     /// Written by another logic version: that needs a new generation (R8, R22).
-    #[error(
-        "checkpoint of logic version {found:016x}, this program is {expected:016x}: it needs a new generation"
-    )]
+    #[error("checkpoint of logic version {found:016x}, this program is {expected:016x}: it needs a new generation")]
     OtherLogic {
         /// This program's.
         expected: u64,
@@ -204,8 +202,7 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// [`CheckpointError`] when it is damaged or of another version.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, CheckpointError> {
-        let (body, checksum) =
-            bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(WireError::Truncated { at: 0 })?;
+        let (body, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(WireError::Truncated { at: 0 })?;
         let mut input = Reader::new(body);
         if input.take(2)? != MAGIC {
             return Err(CheckpointError::Magic);
@@ -239,13 +236,7 @@ impl<'a> Checkpoint<'a> {
     ///
     /// # Errors
     /// [`CheckpointError`] names what differs.
-    pub fn check(
-        &self,
-        task: &Task,
-        logic: u64,
-        log: &LogIdentity,
-        rules: Rules,
-    ) -> Result<(), CheckpointError> {
+    pub fn check(&self, task: &Task, logic: u64, log: &LogIdentity, rules: Rules) -> Result<(), CheckpointError> {
         if self.task != *task {
             let (expected, found) = (Box::new(task.clone()), Box::new(self.task.clone()));
             return Err(CheckpointError::OtherTask { expected, found });
@@ -277,16 +268,9 @@ impl<'a> Checkpoint<'a> {
 ///
 /// # Errors
 /// [`LogReplaced`]: the task stops, and the pipeline goes to a new generation. It is never papered over.
-pub fn compare_last(
-    at: Offset,
-    folded: Option<u64>,
-    found: Option<u64>,
-    rules: Rules,
-) -> Result<(), LogReplaced> {
+pub fn compare_last(at: Offset, folded: Option<u64>, found: Option<u64>, rules: Rules) -> Result<(), LogReplaced> {
     match folded {
-        Some(folded) if found != Some(folded) && rules.has(Rule::Fingerprint) => {
-            Err(LogReplaced::Fingerprint { at })
-        }
+        Some(folded) if found != Some(folded) && rules.has(Rule::Fingerprint) => Err(LogReplaced::Fingerprint { at }),
         _ => Ok(()),
     }
 }

@@ -315,10 +315,7 @@ mod tests {
         runs.push(run(5, 1));
         runs.push(FateRun { reason: Reason::Empty, ..run(6, 1) });
         runs.push(run(9, 1));
-        assert_eq!(
-            runs.iter().map(|run| (run.offset.0, run.count)).collect::<Vec<_>>(),
-            [(3, 3), (6, 1), (9, 1)]
-        );
+        assert_eq!(runs.iter().map(|run| (run.offset.0, run.count)).collect::<Vec<_>>(), [(3, 3), (6, 1), (9, 1)]);
     }
 
     #[test]

@@ -141,12 +141,7 @@ pub trait Fold {
 }
 
 /// Folds the log entry at `at` into a stage: the one way to call [`Stage::step`].
-pub fn fold_frame<S: Stage + ?Sized>(
-    stage: &mut S,
-    at: Offset,
-    frame: &Frame<'_>,
-    out: &mut Outputs,
-) -> Received {
+pub fn fold_frame<S: Stage + ?Sized>(stage: &mut S, at: Offset, frame: &Frame<'_>, out: &mut Outputs) -> Received {
     out.begin(at);
     let received = stage.step(at, frame, out);
     out.end(at.next(), stage.mark());

@@ -341,11 +341,7 @@ impl<'a> Frame<'a> {
     /// The records in order.
     #[inline]
     pub fn records(&self) -> Records<'a> {
-        Records {
-            input: Reader::new(self.records),
-            left: self.record_count,
-            offset: self.header.from.offset.0,
-        }
+        Records { input: Reader::new(self.records), left: self.record_count, offset: self.header.from.offset.0 }
     }
 
     /// The fates in order.
@@ -404,8 +400,7 @@ pub(crate) fn write_record(out: &mut Writer, delta: u64, sub: u32, payload: &[u8
 }
 
 fn split_checksum(bytes: &[u8]) -> Result<(&[u8], u64), WireError> {
-    let (body, checksum) =
-        bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(WireError::Truncated { at: 0 })?;
+    let (body, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(WireError::Truncated { at: 0 })?;
     Ok((body, u64::from_le_bytes(*checksum)))
 }
 
@@ -462,8 +457,7 @@ fn check_fates(input: &mut Reader<'_>, header: &Header, count: usize) -> Result<
     for _ in 0..count {
         let base = last.map_or(header.from.offset, |last| last.end());
         let run = load_run(input, base)?;
-        let inside =
-            Position::at(run.offset) >= header.from && Position::at(Offset(run.end().0 - 1)) < header.to;
+        let inside = Position::at(run.offset) >= header.from && Position::at(Offset(run.end().0 - 1)) < header.to;
         if !inside || last.is_some_and(|last| last.continues(&run)) {
             return Err(FrameError::Order { what: "fate", position: Position::at(run.offset) });
         }

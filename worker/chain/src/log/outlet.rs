@@ -17,8 +17,8 @@
 
 use crate::log::fate::{FateRun, FateRuns, Minute, Reason, ReasonKind};
 use crate::log::frame::{
-    FrameBytes, Header, MAX_FATE_BYTES, MAX_HEADER_BYTES, OwnedClaim, OwnedProvisionals, begin_frame,
-    finish_frame, read_record, write_record,
+    FrameBytes, Header, MAX_FATE_BYTES, MAX_HEADER_BYTES, OwnedClaim, OwnedProvisionals, begin_frame, finish_frame,
+    read_record, write_record,
 };
 use crate::log::mark::LogEndClaim;
 use crate::log::position::{Offset, Position, Upstream};
@@ -333,11 +333,7 @@ impl Outputs {
     /// The claim that a frame of this outlet may carry, if it ends at the current position.
     fn claim_for(&self, outlet: &Outlet) -> Option<OwnedClaim> {
         if outlet.relies {
-            return outlet
-                .reliant
-                .clone()
-                .filter(|(as_of, _)| *as_of == self.position)
-                .map(|(_, claim)| claim);
+            return outlet.reliant.clone().filter(|(as_of, _)| *as_of == self.position).map(|(_, claim)| claim);
         }
         let claim = self.claim.filter(|claim| claim.end <= self.position)?;
         Some(OwnedClaim { time: claim.time, provisionals: None })
@@ -368,11 +364,7 @@ impl Outputs {
             outlet.reliant = None;
         }
         let claim = claim.filter(|_| whole);
-        let to = if whole || rules.has(Rule::SubPositions) {
-            part.to
-        } else {
-            Position::at(part.last.offset.next())
-        };
+        let to = if whole || rules.has(Rule::SubPositions) { part.to } else { Position::at(part.last.offset.next()) };
         let header = Header { upstream: outlet.upstream, from: outlet.sent, to, mark };
         let bytes = outlet.encode(header, claim.as_ref(), &part);
         outlet.sent = if rules.has(Rule::SubPositions) { to } else { Position::at(part.to.offset) };

@@ -95,8 +95,7 @@ impl Receiver {
     /// A receiver before its first frame. `known` is the generation plan's list of upstreams (R4), each with
     /// whether its marks count for time (feedback links do not).
     pub fn new(known: impl IntoIterator<Item = (Upstream, bool)>, rules: Rules) -> Self {
-        let fresh =
-            |(upstream, timed)| Cursor { upstream, next: Position::START, mark: EventTime::MIN, timed };
+        let fresh = |(upstream, timed)| Cursor { upstream, next: Position::START, mark: EventTime::MIN, timed };
         let mut cursors: Vec<Cursor> = known.into_iter().map(fresh).collect();
         cursors.sort_by_key(|cursor| cursor.upstream);
         cursors.dedup_by_key(|cursor| cursor.upstream);
@@ -179,12 +178,8 @@ impl Receiver {
         let index = match self.index(frame.upstream()) {
             Ok(index) => index,
             Err(place) => {
-                let first = Cursor {
-                    upstream: frame.upstream(),
-                    next: Position::START,
-                    mark: EventTime::MIN,
-                    timed: true,
-                };
+                let first =
+                    Cursor { upstream: frame.upstream(), next: Position::START, mark: EventTime::MIN, timed: true };
                 if frame.from() > first.next || self.cursors.len() >= MAX_UPSTREAMS {
                     return None;
                 }
@@ -268,9 +263,7 @@ impl Receiver {
         let cursor = self.cursors[index];
         if let Some(provisionals) = provisionals {
             let accepted = frame.to() == cursor.next
-                && provisionals
-                    .base
-                    .is_none_or(|base| fold.claimed(cursor.upstream, cursor.next) >= Some(base));
+                && provisionals.base.is_none_or(|base| fold.claimed(cursor.upstream, cursor.next) >= Some(base));
             if accepted {
                 fold.provisionals(cursor.upstream, cursor.next, time, provisionals, out);
             } else if self.rules.has(Rule::ClaimAtNext) {

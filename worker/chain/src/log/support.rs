@@ -28,13 +28,7 @@ pub(crate) fn frame(u: Upstream, from: Position, to: Position, mark: i64, at: &[
 }
 
 /// A frame without records, with a claim.
-pub(crate) fn claiming(
-    u: Upstream,
-    from: Position,
-    to: Position,
-    mark: i64,
-    claim: OwnedClaim,
-) -> FrameBytes {
+pub(crate) fn claiming(u: Upstream, from: Position, to: Position, mark: i64, claim: OwnedClaim) -> FrameBytes {
     FrameBuilder::new(Header { upstream: u, from, to, mark: EventTime(mark) }).claim(claim).finish()
 }
 
@@ -73,14 +67,7 @@ impl Fold for Diary {
         self.times.push(now);
     }
 
-    fn provisionals(
-        &mut self,
-        _: Upstream,
-        as_of: Position,
-        claim: EventTime,
-        all: Provisionals<'_>,
-        _: &mut Outputs,
-    ) {
+    fn provisionals(&mut self, _: Upstream, as_of: Position, claim: EventTime, all: Provisionals<'_>, _: &mut Outputs) {
         self.provisionals.push((as_of, claim.0, all.len()));
     }
 }

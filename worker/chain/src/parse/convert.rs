@@ -60,20 +60,13 @@ impl Converter {
     /// # Errors
     /// [`Misfit`].
     #[inline]
-    pub fn cell<'a>(
-        &self,
-        value: Extracted<'a>,
-        arena: &'a Bump,
-        replaced: &mut bool,
-    ) -> Result<Cell<'a>, Misfit> {
+    pub fn cell<'a>(&self, value: Extracted<'a>, arena: &'a Bump, replaced: &mut bool) -> Result<Cell<'a>, Misfit> {
         match (self.kind, value) {
             (_, Extracted::Absent | Extracted::Null) => Ok(Cell::Null),
             (Scalar::String, Extracted::Text(text) | Extracted::Json(text)) => {
                 Ok(Cell::Bytes(valid_text(text, arena, replaced)))
             }
-            (Scalar::String | Scalar::Bytes, _) => {
-                Ok(value.to_text(arena).map_or(Cell::Null, Cell::Bytes))
-            }
+            (Scalar::String | Scalar::Bytes, _) => Ok(value.to_text(arena).map_or(Cell::Null, Cell::Bytes)),
             (_, Extracted::Text(text)) if is_none(text) => Ok(Cell::Null),
             (Scalar::Bool, _) => boolean(value),
             (Scalar::Enum, _) => self.in_enum(value),
@@ -87,32 +80,19 @@ impl Converter {
             Extracted::Int(number) => i32::try_from(number).ok(),
             Extracted::Text(text) => {
                 let text = text.trim_ascii();
-                let named = self
-                    .names
-                    .as_ref()
-                    .and_then(|names| names.number(text).or_else(|| any_case(names, text)));
+                let named = self.names.as_ref().and_then(|names| names.number(text).or_else(|| any_case(names, text)));
                 named.or_else(|| whole(text).and_then(|number| i32::try_from(number).ok()))
             }
             _ => None,
         };
-        number
-            .map(|number| Cell::Int(i64::from(number)))
-            .ok_or(Misfit::NotInEnum)
+        number.map(|number| Cell::Int(i64::from(number))).ok_or(Misfit::NotInEnum)
     }
 
     fn float(&self, value: Extracted<'_>) -> Result<Cell<'static>, Misfit> {
         let number = number(value)? * self.scale.unwrap_or(1.0);
         // What the wire cannot hold is rounded here, so that a row equals its own decoding.
-        let number = if self.kind == Scalar::Float {
-            f64::from(number as f32)
-        } else {
-            number
-        };
-        if number.is_finite() {
-            Ok(Cell::Float(number))
-        } else {
-            Err(Misfit::OutOfRange(self.kind.name()))
-        }
+        let number = if self.kind == Scalar::Float { f64::from(number as f32) } else { number };
+        if number.is_finite() { Ok(Cell::Float(number)) } else { Err(Misfit::OutOfRange(self.kind.name())) }
     }
 
     fn integer(&self, value: Extracted<'_>) -> Result<Cell<'static>, Misfit> {
@@ -140,11 +120,7 @@ impl Converter {
             }
         };
         let (least, most) = self.kind.integer_range();
-        if (least..=most).contains(&number) {
-            Ok(Cell::Int(number))
-        } else {
-            Err(out_of_range)
-        }
+        if (least..=most).contains(&number) { Ok(Cell::Int(number)) } else { Err(out_of_range) }
     }
 }
 
@@ -160,16 +136,8 @@ fn boolean(value: Extracted<'_>) -> Result<Cell<'static>, Misfit> {
         Extracted::Int(0) => Some(false),
         Extracted::Text(text) => {
             let text = text.trim_ascii();
-            let is = |words: [&str; 3]| {
-                words
-                    .iter()
-                    .any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
-            };
-            if is(["true", "yes", "1"]) {
-                Some(true)
-            } else {
-                is(["false", "no", "0"]).then_some(false)
-            }
+            let is = |words: [&str; 3]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+            if is(["true", "yes", "1"]) { Some(true) } else { is(["false", "no", "0"]).then_some(false) }
         }
         _ => None,
     };
@@ -177,9 +145,7 @@ fn boolean(value: Extracted<'_>) -> Result<Cell<'static>, Misfit> {
 }
 
 fn any_case(names: &EnumNames, text: &[u8]) -> Option<i32> {
-    let name = names
-        .names()
-        .find(|name| name.as_bytes().eq_ignore_ascii_case(text))?;
+    let name = names.names().find(|name| name.as_bytes().eq_ignore_ascii_case(text))?;
     names.number(name.as_bytes())
 }
 
@@ -190,16 +156,12 @@ fn number(value: Extracted<'_>) -> Result<f64, Misfit> {
         Extracted::Text(text) => decimal(text.trim_ascii()),
         _ => None,
     };
-    number
-        .filter(|number| number.is_finite())
-        .ok_or(Misfit::NotANumber)
+    number.filter(|number| number.is_finite()).ok_or(Misfit::NotANumber)
 }
 
 /// Digits only: `inf` and `nan`, which the standard library also reads, are not numbers of a log.
 fn decimal(text: &[u8]) -> Option<f64> {
-    let plain = text
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
+    let plain = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
     if !plain {
         return None;
     }
@@ -222,11 +184,7 @@ fn whole(text: &[u8]) -> Option<i64> {
             return None;
         }
         let sum = sum.checked_mul(10)?;
-        if negative {
-            sum.checked_sub(digit)
-        } else {
-            sum.checked_add(digit)
-        }
+        if negative { sum.checked_sub(digit) } else { sum.checked_add(digit) }
     })
 }
 
@@ -276,13 +234,11 @@ mod tests {
 
     fn number(column: &str, text: &str, scale: Option<f64>) -> Result<Cell<'static>, Misfit> {
         let arena = Bump::new();
-        convert_scaled(column, Extracted::Text(text.as_bytes()), scale, &arena).map(|cell| {
-            match cell {
-                Cell::Int(value) => Cell::Int(value),
-                Cell::Float(value) => Cell::Float(value),
-                Cell::Bool(value) => Cell::Bool(value),
-                Cell::Null | Cell::Bytes(_) => Cell::Null,
-            }
+        convert_scaled(column, Extracted::Text(text.as_bytes()), scale, &arena).map(|cell| match cell {
+            Cell::Int(value) => Cell::Int(value),
+            Cell::Float(value) => Cell::Float(value),
+            Cell::Bool(value) => Cell::Bool(value),
+            Cell::Null | Cell::Bytes(_) => Cell::Null,
         })
     }
 
@@ -296,10 +252,7 @@ mod tests {
         assert_eq!(text(Extracted::Int(5)), Ok(Cell::Bytes(b"5")));
         assert_eq!(text(Extracted::Json(b"[1, 2]")), Ok(Cell::Bytes(b"[1, 2]")));
         assert_eq!(text(Extracted::Null), Ok(Cell::Null));
-        assert_eq!(
-            convert_scaled("b", Extracted::Text(b"\xff"), None, &arena),
-            Ok(Cell::Bytes(b"\xff"))
-        );
+        assert_eq!(convert_scaled("b", Extracted::Text(b"\xff"), None, &arena), Ok(Cell::Bytes(b"\xff")));
     }
 
     #[test]
@@ -325,11 +278,7 @@ mod tests {
             ("i", "9223372036854775807", Ok(Cell::Int(i64::MAX))),
             ("i", "-9223372036854775808", Ok(Cell::Int(i64::MIN))),
             ("i", "9223372036854775808", Err(Misfit::OutOfRange("int64"))),
-            (
-                "w",
-                "18446744073709551615",
-                Err(Misfit::OutOfRange("uint64")),
-            ),
+            ("w", "18446744073709551615", Err(Misfit::OutOfRange("uint64"))),
             ("i", "5.0", Ok(Cell::Int(5))),
             ("i", "1e3", Ok(Cell::Int(1000))),
             ("i", "5.5", Err(Misfit::NotWhole)),
@@ -347,10 +296,7 @@ mod tests {
         let arena = Bump::new();
         let typed = |value| convert_scaled("i", value, None, &arena);
         assert_eq!(typed(Extracted::Float(5.0)), Ok(Cell::Int(5)));
-        assert_eq!(
-            typed(Extracted::Float(1e300)),
-            Err(Misfit::OutOfRange("int64"))
-        );
+        assert_eq!(typed(Extracted::Float(1e300)), Err(Misfit::OutOfRange("int64")));
         assert_eq!(typed(Extracted::Bool(true)), Err(Misfit::NotANumber));
         assert_eq!(typed(Extracted::Json(b"{}")), Err(Misfit::NotANumber));
     }
@@ -371,20 +317,12 @@ mod tests {
         assert_eq!(number("d", "340134", Some(0.001)), Ok(Cell::Float(340.134)));
         assert_eq!(number("i", "1500", Some(0.001)), Ok(Cell::Int(2)));
         assert_eq!(number("i", "0.1234", Some(1000.0)), Ok(Cell::Int(123)));
-        assert_eq!(
-            number("u", "5", Some(1e9)),
-            Err(Misfit::OutOfRange("uint32"))
-        );
+        assert_eq!(number("u", "5", Some(1e9)), Err(Misfit::OutOfRange("uint32")));
     }
 
     #[test]
     fn booleans_and_enums_know_their_words() {
-        for (text, expected) in [
-            ("TRUE", true),
-            ("no", false),
-            ("1", true),
-            (" false ", false),
-        ] {
+        for (text, expected) in [("TRUE", true), ("no", false), ("1", true), (" false ", false)] {
             assert_eq!(number("t", text, None), Ok(Cell::Bool(expected)));
         }
         assert_eq!(number("t", "2", None), Err(Misfit::NotABoolean));

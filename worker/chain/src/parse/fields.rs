@@ -73,16 +73,8 @@ impl<'a> Extracted<'a> {
             Self::Text(bytes) | Self::Json(bytes) => Some(bytes),
             Self::Bool(true) => Some(b"true"),
             Self::Bool(false) => Some(b"false"),
-            Self::Int(value) => Some(
-                bumpalo::format!(in arena, "{}", value)
-                    .into_bump_str()
-                    .as_bytes(),
-            ),
-            Self::Float(value) => Some(
-                bumpalo::format!(in arena, "{}", value)
-                    .into_bump_str()
-                    .as_bytes(),
-            ),
+            Self::Int(value) => Some(bumpalo::format!(in arena, "{}", value).into_bump_str().as_bytes()),
+            Self::Float(value) => Some(bumpalo::format!(in arena, "{}", value).into_bump_str().as_bytes()),
         }
     }
 }
@@ -126,9 +118,7 @@ impl SlotTable {
 
     /// All names with their slots, in slot order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Slot)> {
-        self.names
-            .iter()
-            .map(|name| (name.as_str(), self.by_name[name]))
+        self.names.iter().map(|name| (name.as_str(), self.by_name[name]))
     }
 
     /// Number of slots.
@@ -159,10 +149,7 @@ impl<'a> Slots<'a> {
     /// `count` absent values ([`SlotTable::len`], taken after the last name was wanted).
     #[inline]
     pub fn new(arena: &'a Bump, count: usize) -> Self {
-        Self {
-            values: arena.alloc_slice_fill_copy(count, Extracted::Absent),
-            arena,
-        }
+        Self { values: arena.alloc_slice_fill_copy(count, Extracted::Absent), arena }
     }
 
     /// The value in `slot`; absent for a slot of another table.
@@ -215,10 +202,7 @@ mod tests {
         assert_eq!(table.want("http.status"), status);
         assert_eq!(table.name(status), Some("http.status"));
         assert_eq!(table.slot("unknown"), None);
-        assert_eq!(
-            table.iter().collect::<Vec<_>>(),
-            [("http.status", Slot(0)), ("level", Slot(1))]
-        );
+        assert_eq!(table.iter().collect::<Vec<_>>(), [("http.status", Slot(0)), ("level", Slot(1))]);
     }
 
     #[test]

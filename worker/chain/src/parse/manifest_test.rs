@@ -46,11 +46,7 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{}: expected {}, found {}",
-            self.place, self.expected, self.found
-        )
+        write!(formatter, "{}: expected {}, found {}", self.place, self.expected, self.found)
     }
 }
 
@@ -61,11 +57,7 @@ pub fn run_tests(spec: &ParsingManifestSpec, program: &ParseProgram) -> Vec<Test
         .map(|test| {
             let came = Came::of(test, program);
             let differences = compare(test, program, &came);
-            TestResult {
-                name: test.name.to_string(),
-                passed: differences.is_empty(),
-                differences,
-            }
+            TestResult { name: test.name.to_string(), passed: differences.is_empty(), differences }
         })
         .collect()
 }
@@ -113,19 +105,8 @@ impl Came {
         came
     }
 
-    fn take(
-        &mut self,
-        program: &ParseProgram,
-        outcome: Outcome<'_>,
-        open: &mut Option<(EventTime, Assembly)>,
-    ) {
-        let mut other = |reason, detail, time| {
-            self.others.push(Other {
-                reason,
-                detail,
-                time,
-            })
-        };
+    fn take(&mut self, program: &ParseProgram, outcome: Outcome<'_>, open: &mut Option<(EventTime, Assembly)>) {
+        let mut other = |reason, detail, time| self.others.push(Other { reason, detail, time });
         match outcome {
             Outcome::Event { time, row, .. } => {
                 self.close(program, open);
@@ -141,12 +122,7 @@ impl Came {
             },
             Outcome::Held => other(Reason::Joined, String::new(), None),
             Outcome::Drop { reason, time } => other(reason, String::new(), time),
-            Outcome::Dead {
-                reason,
-                detail,
-                time,
-                ..
-            } => other(reason, detail, time),
+            Outcome::Dead { reason, detail, time, .. } => other(reason, detail, time),
         }
     }
 
@@ -168,60 +144,33 @@ impl Came {
             "" => format!("`{}`", other.reason),
             detail => format!("`{}` ({detail})", other.reason),
         }));
-        if parts.is_empty() {
-            "nothing".to_owned()
-        } else {
-            parts.join(", ")
-        }
+        if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
     }
 }
 
 fn compare(test: &ManifestTest, program: &ParseProgram, came: &Came) -> Vec<Difference> {
     let mut differences = Vec::new();
     let mut differ = |place: &str, path: &str, expected: String, found: String| {
-        differences.push(Difference {
-            place: place.to_owned(),
-            path: path.to_owned(),
-            expected,
-            found,
-        });
+        differences.push(Difference { place: place.to_owned(), path: path.to_owned(), expected, found });
     };
     if let Some(reason) = &test.expect_reason
-        && !came
-            .others
-            .iter()
-            .any(|other| other.reason.name() == reason.as_str())
+        && !came.others.iter().any(|other| other.reason.name() == reason.as_str())
     {
-        differ(
-            "reason",
-            "expectReason",
-            format!("`{reason}`"),
-            came.summary(),
-        );
+        differ("reason", "expectReason", format!("`{reason}`"), came.summary());
     }
     if let Some(expected) = &test.expect_timestamp {
         let found = came.events.first().map(|(time, _)| *time);
         let found = found.or_else(|| came.others.iter().find_map(|other| other.time));
         if found != timestamp::instant(expected) || found.is_none() {
             let found = found.map_or_else(|| came.summary(), |time| time.to_string());
-            differ(
-                "timestamp",
-                "expectTimestamp",
-                expected.to_string(),
-                found,
-            );
+            differ("timestamp", "expectTimestamp", expected.to_string(), found);
         }
     }
     let expected_events = test.expect_events.as_deref();
     if let Some(expected) = expected_events
         && expected.len() != came.events.len()
     {
-        differ(
-            "events",
-            "expectEvents",
-            format!("{} events", expected.len()),
-            came.summary(),
-        );
+        differ("events", "expectEvents", format!("{} events", expected.len()), came.summary());
     }
     if test.expect.is_some() && came.events.is_empty() {
         differ("events", "expect", "an event".to_owned(), came.summary());
@@ -297,8 +246,7 @@ fn matches(program: &ParseProgram, column: Column, cell: &Cell<'_>, expected: &V
         },
         (Cell::Float(found), Value::Number(number)) => number.as_f64().is_some_and(|number| {
             let single = program.message().scalar(column) == Some(super::schema::Scalar::Float);
-            (single && number as f32 == *found as f32)
-                || (number - found).abs() <= number.abs() * 1e-9
+            (single && number as f32 == *found as f32) || (number - found).abs() <= number.abs() * 1e-9
         }),
         (Cell::Bytes(found), Value::String(text)) if *found == text.as_bytes() => true,
         _ => as_json().as_ref() == Some(expected),
@@ -323,18 +271,9 @@ mod tests {
         .unwrap();
         let program = ParseProgram::compile(&spec, &NoSecrets).unwrap();
         let show = |result: &TestResult| {
-            let differences: Vec<String> =
-                result.differences.iter().map(ToString::to_string).collect();
+            let differences: Vec<String> = result.differences.iter().map(ToString::to_string).collect();
             assert_eq!(result.passed, differences.is_empty());
-            format!(
-                "{}: {}",
-                result.name,
-                if result.passed {
-                    "passed".into()
-                } else {
-                    differences.join("; ")
-                }
-            )
+            format!("{}: {}", result.name, if result.passed { "passed".into() } else { differences.join("; ") })
         };
         run_tests(&spec, &program).iter().map(show).collect()
     }
@@ -349,10 +288,7 @@ mod tests {
             { "name": "by-number", "line": LINE, "expect": { "level": 1, "n": 7.0, "b": "YWJj" } },
             { "name": "nulls", "line": "2026-11-01T10:42:00Z INFO x", "expect": { "ms": null, "ok": null } },
         ]));
-        assert_eq!(
-            found,
-            ["equal: passed", "by-number: passed", "nulls: passed"]
-        );
+        assert_eq!(found, ["equal: passed", "by-number: passed", "nulls: passed"]);
     }
 
     #[test]

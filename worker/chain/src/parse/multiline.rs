@@ -114,12 +114,7 @@ pub enum Pushed {
 impl Assembly {
     /// Opens an assembly with the encoded row of a start line.
     pub fn start(encoded: &[u8]) -> Self {
-        Self {
-            row: encoded.to_vec(),
-            text: Vec::new(),
-            lines: 1,
-            overflow: Overflow::default(),
-        }
+        Self { row: encoded.to_vec(), text: Vec::new(), lines: 1, overflow: Overflow::default() }
     }
 
     /// Bytes held, for the task's logical bound.
@@ -200,10 +195,7 @@ impl Snapshot for Assembly {
             row: input.bytes()?.to_vec(),
             text: input.bytes()?.to_vec(),
             lines: input.varint32()?,
-            overflow: Overflow {
-                lines: input.varint()?,
-                bytes: input.varint()?,
-            },
+            overflow: Overflow { lines: input.varint()?, bytes: input.varint()? },
         })
     }
 }
@@ -259,13 +251,7 @@ impl PartialLines {
     }
 
     /// Takes the pieces of a stream, with the last one behind them, into `arena`.
-    pub fn take<'a>(
-        &mut self,
-        stream: &[u8],
-        last: &[u8],
-        most: usize,
-        arena: &'a bumpalo::Bump,
-    ) -> Joined<'a> {
+    pub fn take<'a>(&mut self, stream: &[u8], last: &[u8], most: usize, arena: &'a bumpalo::Bump) -> Joined<'a> {
         self.push(stream, last, most);
         self.take_held(place(stream), arena)
     }
@@ -278,10 +264,7 @@ impl PartialLines {
 
     fn take_held<'a>(&mut self, place: usize, arena: &'a bumpalo::Bump) -> Joined<'a> {
         let held = std::mem::take(&mut self.streams[place]);
-        Joined {
-            text: arena.alloc_slice_copy(&held.text),
-            full_length: held.length,
-        }
+        Joined { text: arena.alloc_slice_copy(&held.text), full_length: held.length }
     }
 }
 
@@ -304,15 +287,9 @@ impl Snapshot for PartialLines {
 
     fn load(input: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut held = || -> Result<Held, WireError> {
-            Ok(Held {
-                text: input.bytes()?.to_vec(),
-                length: input.varint()?,
-                pieces: input.varint()?,
-            })
+            Ok(Held { text: input.bytes()?.to_vec(), length: input.varint()?, pieces: input.varint()? })
         };
-        Ok(Self {
-            streams: [held()?, held()?, held()?],
-        })
+        Ok(Self { streams: [held()?, held()?, held()?] })
     }
 }
 
@@ -323,11 +300,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn schema() -> Schema {
-        Schema::compile(
-            "syntax = \"proto3\"; message M { int64 n = 1; string text = 2; }",
-            "M",
-        )
-        .unwrap()
+        Schema::compile("syntax = \"proto3\"; message M { int64 n = 1; string text = 2; }", "M").unwrap()
     }
 
     fn multiline(max_lines: u32, max_bytes: u64) -> Multiline {
@@ -344,10 +317,7 @@ mod tests {
     /// The encoded start row has eight bytes more than its text.
     fn open(text: &str) -> Assembly {
         let mut row = Vec::new();
-        schema().encode(
-            &[Cell::Int(1 << 28), Cell::Bytes(text.as_bytes())],
-            &mut row,
-        );
+        schema().encode(&[Cell::Int(1 << 28), Cell::Bytes(text.as_bytes())], &mut row);
         Assembly::start(&row)
     }
 
@@ -375,41 +345,23 @@ mod tests {
             assert_eq!(assembly.push(&rule, line.as_bytes()), Pushed::Whole);
         }
         assert_eq!(close(&assembly), "boom\n\tat a\n\n\tat b");
-        assert_eq!(
-            (assembly.lines(), assembly.overflow()),
-            (4, Overflow::default())
-        );
+        assert_eq!((assembly.lines(), assembly.overflow()), (4, Overflow::default()));
     }
 
     #[test]
     fn what_is_beyond_the_bounds_is_counted() {
         let push = |assembly: &mut Assembly, rule: &Multiline, lines: &[&str]| -> Vec<Pushed> {
-            lines
-                .iter()
-                .map(|line| assembly.push(rule, line.as_bytes()))
-                .collect()
+            lines.iter().map(|line| assembly.push(rule, line.as_bytes())).collect()
         };
         let (rule, mut assembly) = (multiline(3, 1000), open("1"));
         let pushed = push(&mut assembly, &rule, &["2", "3", "four", ""]);
-        assert_eq!(
-            pushed,
-            [
-                Pushed::Whole,
-                Pushed::Whole,
-                Pushed::Refused,
-                Pushed::Refused
-            ]
-        );
+        assert_eq!(pushed, [Pushed::Whole, Pushed::Whole, Pushed::Refused, Pushed::Refused]);
         assert_eq!(close(&assembly), "1\n2\n3");
         assert_eq!(assembly.overflow(), Overflow { lines: 2, bytes: 4 });
 
         let (rule, mut assembly) = (multiline(100, 16), open("boom"));
         let pushed = push(&mut assembly, &rule, &["aéé", "b"]);
-        assert_eq!(
-            pushed,
-            [Pushed::Cut, Pushed::Refused],
-            "nothing follows a cut"
-        );
+        assert_eq!(pushed, [Pushed::Cut, Pushed::Refused], "nothing follows a cut");
         assert_eq!(close(&assembly), "boom\naé");
         assert_eq!(assembly.overflow(), Overflow { lines: 2, bytes: 3 });
     }

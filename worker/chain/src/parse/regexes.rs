@@ -54,19 +54,14 @@ pub struct Compiled {
 /// # Errors
 /// [`PatternProblem::Syntax`], [`PatternProblem::TooLarge`].
 pub fn compile(pattern: &str) -> Result<Compiled, PatternProblem> {
-    let tree = ParserBuilder::new()
-        .utf8(true)
-        .build()
-        .parse(pattern)
-        .map_err(|error| syntax(&error))?;
-    let regex = RegexBuilder::new(pattern)
-        .size_limit(MAX_PATTERN_BYTES)
-        .dfa_size_limit(MAX_PATTERN_BYTES)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => PatternProblem::TooLarge,
-            other => PatternProblem::Syntax(one_line(&other.to_string())),
-        })?;
+    let tree = ParserBuilder::new().utf8(true).build().parse(pattern).map_err(|error| syntax(&error))?;
+    let regex =
+        RegexBuilder::new(pattern).size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES).build().map_err(
+            |error| match error {
+                regex::Error::CompiledTooBig(_) => PatternProblem::TooLarge,
+                other => PatternProblem::Syntax(one_line(&other.to_string())),
+            },
+        )?;
     Ok(Compiled { regex, tree })
 }
 
@@ -81,11 +76,7 @@ fn syntax(error: &regex_syntax::Error) -> PatternProblem {
 
 /// The engine draws the pattern with carets over several lines; the last line says what is wrong.
 fn one_line(text: &str) -> String {
-    text.lines()
-        .last()
-        .unwrap_or(text)
-        .trim_start_matches("error: ")
-        .to_owned()
+    text.lines().last().unwrap_or(text).trim_start_matches("error: ").to_owned()
 }
 
 #[cfg(test)]
@@ -94,22 +85,10 @@ mod tests {
 
     #[test]
     fn bombs_are_refused_before_they_cost_memory() {
-        for bomb in [
-            "(a{1000}){1000}",
-            "((a{100}){100}){100}",
-            r"\w{5000}",
-            r"(\p{L}{30}){30}",
-        ] {
-            assert_eq!(
-                compile(bomb).unwrap_err(),
-                PatternProblem::TooLarge,
-                "{bomb}"
-            );
+        for bomb in ["(a{1000}){1000}", "((a{100}){100}){100}", r"\w{5000}", r"(\p{L}{30}){30}"] {
+            assert_eq!(compile(bomb).unwrap_err(), PatternProblem::TooLarge, "{bomb}");
         }
-        assert!(matches!(
-            compile(&"(".repeat(4000)),
-            Err(PatternProblem::Syntax(_))
-        ));
+        assert!(matches!(compile(&"(".repeat(4000)), Err(PatternProblem::Syntax(_))));
         assert!(matches!(
             compile(&format!("{}a{}", "(".repeat(1000), ")".repeat(1000))),
             Err(PatternProblem::Syntax(_))
@@ -124,13 +103,7 @@ mod tests {
             problem(r"a(?=b)"),
             "character 2: look-around, including look-ahead and look-behind, is not supported"
         );
-        assert_eq!(
-            problem(r"(a)\1"),
-            "character 4: backreferences are not supported"
-        );
-        assert_eq!(
-            problem(r"(?-u:\xff)"),
-            "character 6: pattern can match invalid UTF-8"
-        );
+        assert_eq!(problem(r"(a)\1"), "character 4: backreferences are not supported");
+        assert_eq!(problem(r"(?-u:\xff)"), "character 6: pattern can match invalid UTF-8");
     }
 }

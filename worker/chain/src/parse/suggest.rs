@@ -9,11 +9,7 @@ pub fn column_remedy(schema: &RowSchema, name: &str) -> String {
         Some(near) => format!("write `{near}`, or add a field `{name}` to the message"),
         None => {
             let shown: Vec<&str> = names.clone().take(12).collect();
-            let more = if schema.len() > shown.len() {
-                ", …"
-            } else {
-                ""
-            };
+            let more = if schema.len() > shown.len() { ", …" } else { "" };
             format!("use one of its columns: {}{more}", shown.join(", "))
         }
     }
@@ -56,27 +52,12 @@ mod tests {
     fn the_nearest_name_is_offered_and_a_far_one_is_not() {
         let names = ["status", "service", "http.path"];
         assert_eq!(nearest("servce", names.iter().copied()), Some("service"));
-        assert_eq!(
-            nearest("http.pth", names.iter().copied()),
-            Some("http.path")
-        );
+        assert_eq!(nearest("http.pth", names.iter().copied()), Some("http.path"));
         assert_eq!(nearest("latency", names.iter().copied()), None);
         let schema = RowSchema::new(
-            names
-                .iter()
-                .map(|name| ColumnInfo {
-                    name: (*name).into(),
-                    kind: ColumnType::String,
-                })
-                .collect(),
+            names.iter().map(|name| ColumnInfo { name: (*name).into(), kind: ColumnType::String }).collect(),
         );
-        assert_eq!(
-            column_remedy(&schema, "latency"),
-            "use one of its columns: status, service, http.path"
-        );
-        assert_eq!(
-            column_remedy(&schema, "stats"),
-            "write `status`, or add a field `stats` to the message"
-        );
+        assert_eq!(column_remedy(&schema, "latency"), "use one of its columns: status, service, http.path");
+        assert_eq!(column_remedy(&schema, "stats"), "write `status`, or add a field `stats` to the message");
     }
 }

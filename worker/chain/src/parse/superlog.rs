@@ -76,10 +76,7 @@ impl SizeRule {
     #[inline]
     pub fn apply<'a>(&self, line: RawLine<'a>) -> Sized<'a> {
         if line.superlog.is_none() && line.bytes.len() <= self.max_bytes {
-            return Sized {
-                bytes: line.bytes,
-                facts: None,
-            };
+            return Sized { bytes: line.bytes, facts: None };
         }
         let bytes = cut(line.bytes, self.max_bytes);
         let here = line.bytes.len() as u64;
@@ -97,31 +94,17 @@ impl SizeRule {
                 reference: None,
             },
         };
-        Sized {
-            bytes,
-            facts: Some(facts),
-        }
+        Sized { bytes, facts: Some(facts) }
     }
 
     /// The same for a line joined from pieces, of which `text` is the beginning.
     pub fn apply_joined<'a>(&self, text: &'a [u8], full_length: u64) -> Sized<'a> {
         if full_length <= self.max_bytes as u64 {
-            return Sized {
-                bytes: text,
-                facts: None,
-            };
+            return Sized { bytes: text, facts: None };
         }
         let bytes = cut(text, self.max_bytes);
         let kept_bytes = bytes.len() as u64;
-        Sized {
-            bytes,
-            facts: Some(Facts {
-                original_bytes: full_length,
-                kept_bytes,
-                digest: None,
-                reference: None,
-            }),
-        }
+        Sized { bytes, facts: Some(Facts { original_bytes: full_length, kept_bytes, digest: None, reference: None }) }
     }
 }
 
@@ -133,16 +116,8 @@ pub(super) fn cut(bytes: &[u8], length: usize) -> &[u8] {
     let mut end = length;
     if is_continuation(*next) {
         // At most three bytes back stands the byte that begins the character, in UTF-8.
-        let back = bytes[..length]
-            .iter()
-            .rev()
-            .take(3)
-            .take_while(|byte| is_continuation(**byte))
-            .count();
-        if bytes[..length - back]
-            .last()
-            .is_some_and(|lead| *lead >= 0xc0)
-        {
+        let back = bytes[..length].iter().rev().take(3).take_while(|byte| is_continuation(**byte)).count();
+        if bytes[..length - back].last().is_some_and(|lead| *lead >= 0xc0) {
             end = length - back - 1;
         }
     }
@@ -161,22 +136,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn rule(max_bytes: u64) -> SizeRule {
-        SizeRule::new(&SuperlogSpec {
-            max_bytes: ByteSize::from_bytes(max_bytes),
-            ..SuperlogSpec::default()
-        })
+        SizeRule::new(&SuperlogSpec { max_bytes: ByteSize::from_bytes(max_bytes), ..SuperlogSpec::default() })
     }
 
     #[test]
     fn a_line_at_the_bound_is_as_it_is() {
         let sized = rule(5).apply(RawLine::new(b"hello"));
-        assert_eq!(
-            sized,
-            Sized {
-                bytes: b"hello",
-                facts: None
-            }
-        );
+        assert_eq!(sized, Sized { bytes: b"hello", facts: None });
     }
 
     #[test]
@@ -184,29 +150,16 @@ mod tests {
         let sized = rule(5).apply(RawLine::new(b"hello world"));
         assert_eq!(sized.bytes, b"hello");
         let facts = sized.facts.unwrap();
-        assert_eq!(
-            (facts.original_bytes, facts.kept_bytes, facts.reference),
-            (11, 5, None)
-        );
+        assert_eq!((facts.original_bytes, facts.kept_bytes, facts.reference), (11, 5, None));
     }
 
     #[test]
     fn a_prefix_of_a_huge_line_keeps_its_length_and_reference() {
-        let superlog = Superlog {
-            full_length: 200_000_000,
-            digest: 7,
-            reference: Some("s3://acme/superlogs/1"),
-        };
-        let line = RawLine {
-            bytes: b"hello",
-            superlog: Some(superlog),
-        };
+        let superlog = Superlog { full_length: 200_000_000, digest: 7, reference: Some("s3://acme/superlogs/1") };
+        let line = RawLine { bytes: b"hello", superlog: Some(superlog) };
         let facts = rule(64).apply(line).facts.unwrap();
         assert_eq!((facts.original_bytes, facts.kept_bytes), (200_000_000, 5));
-        assert_eq!(
-            (facts.digest, facts.reference),
-            (Some(7), Some("s3://acme/superlogs/1"))
-        );
+        assert_eq!((facts.digest, facts.reference), (Some(7), Some("s3://acme/superlogs/1")));
     }
 
     #[test]
@@ -214,36 +167,16 @@ mod tests {
         assert_eq!(rule(5).apply_joined(b"hello", 5).facts, None);
         let sized = rule(5).apply_joined("hellé!".as_bytes(), 900);
         assert_eq!(sized.bytes, b"hell");
-        assert_eq!(
-            sized
-                .facts
-                .map(|facts| (facts.original_bytes, facts.kept_bytes)),
-            Some((900, 4))
-        );
+        assert_eq!(sized.facts.map(|facts| (facts.original_bytes, facts.kept_bytes)), Some((900, 4)));
     }
 
     #[test]
     fn a_character_is_not_cut_in_two() {
-        for (length, expected) in [
-            (1, "a"),
-            (2, "a"),
-            (3, "aé"),
-            (4, "aé"),
-            (5, "aé"),
-            (6, "aé€"),
-            (7, "aé€"),
-        ] {
-            assert_eq!(
-                cut("aé€𝄞".as_bytes(), length),
-                expected.as_bytes(),
-                "{length}"
-            );
+        for (length, expected) in [(1, "a"), (2, "a"), (3, "aé"), (4, "aé"), (5, "aé"), (6, "aé€"), (7, "aé€")]
+        {
+            assert_eq!(cut("aé€𝄞".as_bytes(), length), expected.as_bytes(), "{length}");
         }
-        assert_eq!(
-            cut(b"\x80\x80\x80\x80\x80", 3),
-            b"\x80\x80\x80",
-            "not UTF-8: nothing to keep whole"
-        );
+        assert_eq!(cut(b"\x80\x80\x80\x80\x80", 3), b"\x80\x80\x80", "not UTF-8: nothing to keep whole");
     }
 
     proptest! {

@@ -171,12 +171,7 @@ pub(super) fn add_cells(mine: &mut Dense, theirs: &Dense) -> bool {
 }
 
 /// As [`add_cells`], where `theirs` may be wider, and for 64-bit cells, which saturate.
-fn add_one_by_one(
-    mine: &mut Cells,
-    theirs: &Cells,
-    start: usize,
-    range: std::ops::Range<usize>,
-) -> bool {
+fn add_one_by_one(mine: &mut Cells, theirs: &Cells, start: usize, range: std::ops::Range<usize>) -> bool {
     let end = start + range.len();
     with_cells!(mine, mine => with_cells!(theirs, theirs => {
         let Some(mine) = mine.get_mut(start..end) else { return false };

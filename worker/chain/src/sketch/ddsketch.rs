@@ -35,9 +35,7 @@ impl Default for DdSketch {
 impl DdSketch {
     /// The sketch of no values.
     pub const fn new() -> Self {
-        Self {
-            store: Store::EMPTY,
-        }
+        Self { store: Store::EMPTY }
     }
 
     /// Adds a value. See [`Key`] for what is [`Taken::Clamped`].
@@ -47,11 +45,7 @@ impl DdSketch {
             return Taken::Rejected;
         };
         self.add_key(key);
-        if key.is_clamped() {
-            Taken::Clamped
-        } else {
-            Taken::Whole
-        }
+        if key.is_clamped() { Taken::Clamped } else { Taken::Whole }
     }
 
     /// Adds the key of a value: for a value that goes to several sketches.
@@ -152,11 +146,7 @@ impl DdSketch {
             Store::Inline { len, keys } => sorted(*len, keys).get(rank as usize).copied(),
             Store::Sparse(entries) => {
                 let bins = entries.iter().map(|entry| unpack(*entry));
-                if forward {
-                    seek(bins, rank)
-                } else {
-                    seek(bins.rev(), from_end)
-                }
+                if forward { seek(bins, rank) } else { seek(bins.rev(), from_end) }
             }
             Store::Dense(Dense { base, cells }) => with_cells!(cells, cells => {
                 let bins = cells.iter().enumerate().map(|(at, cell)| (base + at as i16, cell.get()));
@@ -172,21 +162,14 @@ impl DdSketch {
     }
 
     fn sum_where(&self, wanted: impl Fn(Key) -> bool) -> u64 {
-        let counts = self
-            .bins()
-            .filter(|(key, _)| wanted(*key))
-            .map(|(_, count)| count);
+        let counts = self.bins().filter(|(key, _)| wanted(*key)).map(|(_, count)| count);
         counts.fold(0, u64::saturating_add)
     }
 
     /// The bins that hold values, ascending, with the number of values in each.
     pub fn bins(&self) -> Bins<'_> {
         Bins(match &self.store {
-            Store::Inline { len, keys } => Form::Inline {
-                keys: sorted(*len, keys),
-                at: 0,
-                end: *len,
-            },
+            Store::Inline { len, keys } => Form::Inline { keys: sorted(*len, keys), at: 0, end: *len },
             Store::Sparse(entries) => Form::Sparse(entries.iter()),
             Store::Dense(dense) => Form::Dense { dense, at: 0 },
         })
@@ -210,9 +193,7 @@ impl DdSketch {
             }
             below = upto;
         }
-        DdSketch {
-            store: Store::from_bins(&bins),
-        }
+        DdSketch { store: Store::from_bins(&bins) }
     }
 
     /// Bytes on the heap now, for reports. It depends on how the sketch came about, so nothing that is
@@ -273,16 +254,9 @@ pub struct Bins<'a>(Form<'a>);
 
 #[derive(Debug, Clone)]
 enum Form<'a> {
-    Inline {
-        keys: [i16; INLINE],
-        at: u8,
-        end: u8,
-    },
+    Inline { keys: [i16; INLINE], at: u8, end: u8 },
     Sparse(std::slice::Iter<'a, u32>),
-    Dense {
-        dense: &'a Dense,
-        at: usize,
-    },
+    Dense { dense: &'a Dense, at: usize },
 }
 
 impl Iterator for Bins<'_> {
@@ -343,17 +317,11 @@ impl Snapshot for DdSketch {
             };
             let key = i16::try_from(raw).ok().and_then(Key::from_raw);
             let key = key.ok_or_else(|| input.invalid("bin of a quantile sketch", step))?;
-            let count = if token & 1 == 1 {
-                input.varint()?.checked_add(2)
-            } else {
-                Some(1)
-            };
+            let count = if token & 1 == 1 { input.varint()?.checked_add(2) } else { Some(1) };
             let count = count.ok_or_else(|| input.invalid("count of a bin", u64::MAX))?;
             bins.push((key.raw(), count));
         }
-        Ok(DdSketch {
-            store: Store::from_bins(&bins),
-        })
+        Ok(DdSketch { store: Store::from_bins(&bins) })
     }
 }
 
@@ -371,8 +339,6 @@ impl<'a> FromIterator<&'a DdSketch> for DdSketch {
 impl DdSketch {
     /// The sketch of both, leaving both as they are.
     pub fn merged(&self, other: &DdSketch) -> DdSketch {
-        DdSketch {
-            store: Store::from_bins(&merge_bins(&self.store.bins(), &other.store.bins())),
-        }
+        DdSketch { store: Store::from_bins(&merge_bins(&self.store.bins(), &other.store.bins())) }
     }
 }

@@ -51,11 +51,7 @@ impl FixedSum {
         }
         let held = scaled.clamp(-LIMIT, LIMIT).round_ties_even();
         self.add_units(held as i128);
-        if scaled.abs() > LIMIT {
-            Taken::Clamped
-        } else {
-            Taken::Whole
-        }
+        if scaled.abs() > LIMIT { Taken::Clamped } else { Taken::Whole }
     }
 
     /// Adds all of `other`.
@@ -84,10 +80,7 @@ impl FixedSum {
     /// From units of 2^-32.
     #[inline]
     pub fn from_units(units: i128) -> Self {
-        Self {
-            low: units as u64,
-            high: (units >> 64) as i64,
-        }
+        Self { low: units as u64, high: (units >> 64) as i64 }
     }
 
     fn add_units(&mut self, units: i128) {
@@ -130,8 +123,6 @@ impl Snapshot for FixedSum {
             }
             shift += 7;
         }
-        Ok(Self::from_units(
-            (zigzag >> 1) as i128 ^ -((zigzag & 1) as i128),
-        ))
+        Ok(Self::from_units((zigzag >> 1) as i128 ^ -((zigzag & 1) as i128)))
     }
 }

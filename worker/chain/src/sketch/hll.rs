@@ -67,12 +67,7 @@ impl Default for Hll {
 impl Hll {
     /// The counter of nothing.
     pub const fn new() -> Self {
-        Self {
-            state: State::Inline {
-                len: 0,
-                coupons: [0; INLINE],
-            },
-        }
+        Self { state: State::Inline { len: 0, coupons: [0; INLINE] } }
     }
 
     /// Takes in the hash of a value. All 64 bits of it must be well mixed.
@@ -242,12 +237,7 @@ fn register_of_coupon(coupon: u32) -> (usize, u8) {
 #[inline]
 fn register(registers: &[u8; REGISTER_BYTES], index: usize) -> u8 {
     let group = index / 4 * 3;
-    let bits = u32::from_le_bytes([
-        registers[group],
-        registers[group + 1],
-        registers[group + 2],
-        0,
-    ]);
+    let bits = u32::from_le_bytes([registers[group], registers[group + 1], registers[group + 2], 0]);
     (bits >> (index % 4 * RANK_BITS as usize) & RANK_MASK) as u8
 }
 
@@ -259,12 +249,7 @@ fn raise(registers: &mut [u8; REGISTER_BYTES], (index, rank): (usize, u8)) {
     }
     let group = index / 4 * 3;
     let shift = index % 4 * RANK_BITS as usize;
-    let bits = u32::from_le_bytes([
-        registers[group],
-        registers[group + 1],
-        registers[group + 2],
-        0,
-    ]);
+    let bits = u32::from_le_bytes([registers[group], registers[group + 1], registers[group + 2], 0]);
     let bits = bits & !(RANK_MASK << shift) | u32::from(rank) << shift;
     registers[group..group + 3].copy_from_slice(&bits.to_le_bytes()[..3]);
 }
@@ -362,18 +347,11 @@ fn load_coupons(input: &mut Reader<'_>) -> Result<Hll, WireError> {
         coupons.push(valid.ok_or_else(|| input.invalid("coupon", u64::from(gap)))?);
     }
     if len > INLINE {
-        return Ok(Hll {
-            state: State::Sparse(coupons),
-        });
+        return Ok(Hll { state: State::Sparse(coupons) });
     }
     let mut inline = [0; INLINE];
     inline[..len].copy_from_slice(&coupons);
-    Ok(Hll {
-        state: State::Inline {
-            len: len as u8,
-            coupons: inline,
-        },
-    })
+    Ok(Hll { state: State::Inline { len: len as u8, coupons: inline } })
 }
 
 fn load_registers(input: &mut Reader<'_>) -> Result<Hll, WireError> {
@@ -385,7 +363,5 @@ fn load_registers(input: &mut Reader<'_>) -> Result<Hll, WireError> {
             return Err(input.invalid("rank of a register", u64::from(rank)));
         }
     }
-    Ok(Hll {
-        state: State::Dense(registers),
-    })
+    Ok(Hll { state: State::Dense(registers) })
 }

@@ -143,11 +143,7 @@ impl Key {
 fn ends(bin: i32) -> (f64, f64, f64) {
     let octave = (bin - FIRST).div_euclid(BINS_PER_OCTAVE);
     let within = (bin - FIRST).rem_euclid(BINS_PER_OCTAVE) as usize;
-    (
-        power_of_two(octave + MIN_EXPONENT),
-        LOWER[within],
-        LOWER[within + 1],
-    )
+    (power_of_two(octave + MIN_EXPONENT), LOWER[within], LOWER[within + 1])
 }
 
 /// 2^exponent, for normal floats.
@@ -161,11 +157,7 @@ const fn power_of_two(exponent: i32) -> f64 {
 const fn bin_in_octave(significand: f64) -> i32 {
     let s = significand - 1.0;
     let bin = (((6.0 * s - 21.0) * s + 50.0) * s) as i32;
-    if bin < BINS_PER_OCTAVE {
-        bin
-    } else {
-        BINS_PER_OCTAVE - 1
-    }
+    if bin < BINS_PER_OCTAVE { bin } else { BINS_PER_OCTAVE - 1 }
 }
 
 /// For each bin the least significand that [`bin_in_octave`] puts there, by bisection on the bits, so
@@ -201,18 +193,10 @@ mod tests {
             let (octave, lower, upper) = ends(raw);
             let half_width = (upper - lower) / (upper + lower);
             assert!(half_width <= 0.01, "bin {raw} is {half_width} wide");
-            assert_eq!(
-                Key::of(lower * octave),
-                Some(key),
-                "the lower end belongs to the bin"
-            );
+            assert_eq!(Key::of(lower * octave), Some(key), "the lower end belongs to the bin");
             assert_eq!(key.inner_end(), lower * octave);
             let last = f64::from_bits((upper * octave).to_bits() - 1);
-            assert_eq!(
-                Key::of(last),
-                Some(key),
-                "the last float below the upper end belongs to it"
-            );
+            assert_eq!(Key::of(last), Some(key), "the last float below the upper end belongs to it");
             assert_eq!(Key::of(key.value()), Some(key));
             assert_eq!(Key::of(-key.value()), Some(Key(-key.0)));
         }
@@ -242,17 +226,8 @@ mod tests {
     /// Frozen: saved state holds keys, so the map can never change.
     #[test]
     fn golden_keys() {
-        let golden = [
-            (1e-9, 5),
-            (0.001, 703),
-            (0.1, 935),
-            (1.0, 1052),
-            (1.5, 1072),
-            (2.0, 1087),
-        ];
-        let golden = golden
-            .into_iter()
-            .chain([(100.0, 1284), (1e6, 1749), (1e12, 2447)]);
+        let golden = [(1e-9, 5), (0.001, 703), (0.1, 935), (1.0, 1052), (1.5, 1072), (2.0, 1087)];
+        let golden = golden.into_iter().chain([(100.0, 1284), (1e6, 1749), (1e12, 2447)]);
         for (value, raw) in golden {
             assert_eq!(Key::of(value).map(Key::raw), Some(raw), "{value}");
             assert_eq!(Key::of(-value).map(Key::raw), Some(-raw), "-{value}");

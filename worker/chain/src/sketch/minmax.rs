@@ -14,10 +14,7 @@ pub struct MinMax {
 
 impl MinMax {
     /// The extremes of nothing.
-    pub const EMPTY: MinMax = MinMax {
-        min: f64::INFINITY,
-        max: f64::NEG_INFINITY,
-    };
+    pub const EMPTY: MinMax = MinMax { min: f64::INFINITY, max: f64::NEG_INFINITY };
 
     /// Takes in a value; not finite is [`Taken::Rejected`].
     #[inline]

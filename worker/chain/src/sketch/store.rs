@@ -49,23 +49,15 @@ fn pack(key: i16, count: u32) -> u32 {
 /// The key and the count of a sparse entry.
 #[inline]
 pub(super) fn unpack(entry: u32) -> (i16, u64) {
-    (
-        ((entry >> COUNT_BITS) as i32 - KEY_OFFSET) as i16,
-        u64::from(entry & COUNT_MAX),
-    )
+    (((entry >> COUNT_BITS) as i32 - KEY_OFFSET) as i16, u64::from(entry & COUNT_MAX))
 }
 
 impl Store {
-    pub(super) const EMPTY: Store = Store::Inline {
-        len: 0,
-        keys: [0; INLINE],
-    };
+    pub(super) const EMPTY: Store = Store::Inline { len: 0, keys: [0; INLINE] };
 
     /// The smallest store of these bins.
     pub(super) fn from_bins(bins: &[(i16, u64)]) -> Self {
-        let total = bins
-            .iter()
-            .fold(0u64, |sum, (_, count)| sum.saturating_add(*count));
+        let total = bins.iter().fold(0u64, |sum, (_, count)| sum.saturating_add(*count));
         if total > INLINE as u64 {
             return layout(bins, false);
         }
@@ -252,10 +244,7 @@ fn cells_for(low: i16, high: i16) -> (i16, usize) {
 /// The union of two ascending lists.
 pub(super) fn merge_bins(left: &[(i16, u64)], right: &[(i16, u64)]) -> BinList {
     let mut merged = BinList::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (
-        left.iter().copied().peekable(),
-        right.iter().copied().peekable(),
-    );
+    let (mut left, mut right) = (left.iter().copied().peekable(), right.iter().copied().peekable());
     while let (Some(a), Some(b)) = (left.peek().copied(), right.peek().copied()) {
         if a.0 <= b.0 {
             left.next();
@@ -288,10 +277,7 @@ fn layout(bins: &[(i16, u64)], was_dense: bool) -> Store {
         entries.extend(bins.iter().map(|(key, count)| pack(*key, *count as u32)));
         return Store::Sparse(entries);
     }
-    let mut dense = Dense {
-        base,
-        cells: Cells::zeros(cells, max),
-    };
+    let mut dense = Dense { base, cells: Cells::zeros(cells, max) };
     for (key, count) in bins {
         dense.add(*key, *count);
     }

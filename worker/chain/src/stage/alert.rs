@@ -145,9 +145,8 @@ impl Alerting {
         for waiting in later {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(&bytes[waiting.body.clone()]);
-            let moved = |range: &Range<usize>| {
-                range.start - waiting.body.start + start..range.end - waiting.body.start + start
-            };
+            let moved =
+                |range: &Range<usize>| range.start - waiting.body.start + start..range.end - waiting.body.start + start;
             self.waiting.push(Waiting { scope: moved(&waiting.scope), body: moved(&waiting.body), ..waiting });
         }
     }
@@ -217,7 +216,12 @@ impl AlertTask {
     ///
     /// # Errors
     /// [`WireError`] when the bytes are not such a state.
-    pub fn load(program: Arc<Program>, _plan: Arc<Plan>, rules: Rules, input: &mut Reader<'_>) -> Result<Self, WireError> {
+    pub fn load(
+        program: Arc<Program>,
+        _plan: Arc<Plan>,
+        rules: Rules,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, WireError> {
         let receiver = Receiver::load(input, rules)?;
         let alerting = Alerting::load(Arc::new(Definition::of(&program)), input)?;
         Ok(Self { receiver, alerting })

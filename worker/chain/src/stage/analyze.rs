@@ -40,10 +40,10 @@ pub use plan::{AnalyzePlan, SAMPLE_SILENCE, pane_plan};
 pub use task::AnalyzeTask;
 
 use crate::compile::shape::WindowIndex;
+use crate::log::{Position, Rules, Upstream};
 use crate::stage::definition::Definition;
 use crate::stage::insight::save_finding;
 use crate::time::{EventTime, Span};
-use crate::log::{Position, Rules, Upstream};
 use crate::window::records::{Panes, Record, Samples};
 use crate::window::samples::{SampleClose, SampleWindows};
 use crate::window::scope::{ScopeId, ScopeTable, Tag, key_hash};
@@ -255,15 +255,31 @@ impl State {
         }
     }
 
-    fn provisional(&mut self, plan: &AnalyzePlan, upstream: Upstream, as_of: Position, record: &[u8]) -> Result<(), WireError> {
+    fn provisional(
+        &mut self,
+        plan: &AnalyzePlan,
+        upstream: Upstream,
+        as_of: Position,
+        record: &[u8],
+    ) -> Result<(), WireError> {
         match Record::read(record)? {
             Record::Panes(panes) => self.panes(plan, upstream, Some(as_of), panes),
-            _ => Err(WireError::Invalid { at: 0, what: "provisional", found: record.first().copied().map_or(0, u64::from) }),
+            _ => Err(WireError::Invalid {
+                at: 0,
+                what: "provisional",
+                found: record.first().copied().map_or(0, u64::from),
+            }),
         }
     }
 
     /// Takes finals, or provisionals as of a position.
-    fn panes(&mut self, plan: &AnalyzePlan, upstream: Upstream, as_of: Option<Position>, panes: Panes<'_>) -> Result<(), WireError> {
+    fn panes(
+        &mut self,
+        plan: &AnalyzePlan,
+        upstream: Upstream,
+        as_of: Option<Position>,
+        panes: Panes<'_>,
+    ) -> Result<(), WireError> {
         let start = panes.start;
         let end = start + plan.definition.pane;
         panes.for_each(|key, bytes| {
@@ -344,7 +360,8 @@ impl State {
             self.silent_samples(plan, now, sink);
             self.slices.forget(now);
             self.slices.closed(now);
-            let lateness = |window: &WindowIndex| plan.definition.window(*window).map_or(Span::ZERO, |window| window.lateness);
+            let lateness =
+                |window: &WindowIndex| plan.definition.window(*window).map_or(Span::ZERO, |window| window.lateness);
             self.retained.retain(|(end, window), _| *end + lateness(window) > now);
             self.now = now;
         }
@@ -382,7 +399,8 @@ impl State {
         }
         let silent = Some(next_multiple(after, window)).filter(|end| *end > after);
         // The end of the input silences nobody.
-        let silent = silent.filter(|end| now < EventTime::MAX || *end <= judged_until(self.slices.horizon(), window.slide));
+        let silent =
+            silent.filter(|end| now < EventTime::MAX || *end <= judged_until(self.slices.horizon(), window.slide));
         [with_data, silent].into_iter().flatten().min()
     }
 
@@ -397,7 +415,8 @@ impl State {
         let horizon = now.minus(keep);
         let alive: std::collections::BTreeSet<ScopeId> = self.alerts.keys().map(|(_, scope)| *scope).collect();
         let old = |scope: &ScopeId| {
-            let idle = self.live[scope.index()].last < horizon && self.samples.is_idle(*scope) && !alive.contains(scope);
+            let idle =
+                self.live[scope.index()].last < horizon && self.samples.is_idle(*scope) && !alive.contains(scope);
             idle && !self.slices.standing().has(*scope)
         };
         let old: Vec<ScopeId> = self.scopes.current_order().into_iter().map(ScopeId).filter(old).collect();
@@ -412,4 +431,3 @@ impl State {
         self.scopes.settle();
     }
 }
-

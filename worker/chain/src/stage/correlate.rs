@@ -21,7 +21,9 @@ mod output;
 use crate::compile::program::{Join, JoinMode, Program};
 use crate::join::{Arrival, JoinState, Taken};
 use crate::log::ledger::{Count, TileKey};
-use crate::log::{FateRun, Fold, Frame, Minute, Offset, Outputs, Position, Reason, Received, Receiver, Rules, Stage, Upstream};
+use crate::log::{
+    FateRun, Fold, Frame, Minute, Offset, Outputs, Position, Reason, Received, Receiver, Rules, Stage, Upstream,
+};
 use crate::row::RowBuf;
 use crate::stage::events::{EventKind, EventRecord, LateRecord, Member};
 use crate::stage::ingest::key_bytes;
@@ -247,7 +249,15 @@ impl Body {
     }
 
     /// A start line closes the assembly before it.
-    fn row(&mut self, upstream: Upstream, offset: Offset, id: crate::id::Id, source: u16, record: RowRecord<'_>, out: &mut Outputs) {
+    fn row(
+        &mut self,
+        upstream: Upstream,
+        offset: Offset,
+        id: crate::id::Id,
+        source: u16,
+        record: RowRecord<'_>,
+        out: &mut Outputs,
+    ) {
         let template = record.template.map(|template| template.id);
         let member = Member { source, id, time: record.time, template, row: record.row };
         let new_template = record.template.and_then(|template| template.new);
@@ -344,7 +354,14 @@ impl Body {
     }
 
     fn send_event(&self, member: Member<'_>, augment: Vec<(u16, EventTime, Vec<Scalar>)>, out: &mut Outputs) {
-        let event = EventRecord { id: member.id, time: member.time, kind: EventKind::Single, key: None, members: vec![member], augment };
+        let event = EventRecord {
+            id: member.id,
+            time: member.time,
+            kind: EventKind::Single,
+            key: None,
+            members: vec![member],
+            augment,
+        };
         out.emit_with(out.outlet(correlate_link::EVENTS, 0), |out| event.write(out));
     }
 

@@ -179,7 +179,9 @@ impl IngestTask {
         let hint = hint(state);
         loop {
             scratch.reset();
-            let Some(Outcome::Dead { reason, detail, time, raw }) = source.parse.finish(None, hint, &mut state.partial, scratch) else {
+            let Some(Outcome::Dead { reason, detail, time, raw }) =
+                source.parse.finish(None, hint, &mut state.partial, scratch)
+            else {
                 break;
             };
             // The pieces had their fates when they came; the letter only shows what they were.
@@ -341,7 +343,8 @@ fn observe(
     out.fate(Reason::Late, Minute::of(time));
     encoded.clear();
     source.parse.encode(&event.row, encoded);
-    let member = Member { source: scene.partition.source.0, id, time, template: template.map(|(id, _)| id), row: encoded };
+    let member =
+        Member { source: scene.partition.source.0, id, time, template: template.map(|(id, _)| id), row: encoded };
     let watermark = panes.table.watermark();
     let late = LateRecord { upstream: scene.upstream.0, offset: event.offset, watermark, member };
     out.emit_with(out.outlet(ingest_link::LATE, 0), |out| late.write(out));
@@ -351,7 +354,8 @@ fn observe(
 /// What decides the partition: the correlation key where there is a join.
 fn partition_hash(program: &Program, source: &Source, row: &RowBuf<'_>) -> Option<u64> {
     let join = program.join.as_ref()?;
-    let stream = join.streams.iter().find(|stream| std::ptr::eq(&program.sources[usize::from(stream.source.0)], source))?;
+    let stream =
+        join.streams.iter().find(|stream| std::ptr::eq(&program.sources[usize::from(stream.source.0)], source))?;
     key_bytes(row.get(stream.key.index())?, &mut [0; 8]).map(hash64)
 }
 

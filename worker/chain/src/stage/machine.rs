@@ -20,9 +20,11 @@ pub use lane::{Sink, Stream};
 pub use ledger::Books;
 
 use crate::compile::program::Program;
-use crate::log::mark::LogEndClaim;
 use crate::log::fold::fold_line;
-use crate::log::{FrameBytes, FrameError, Ingest, Minute, Offset, Outputs, Position, RawLine, Reason, Rules, Stage, Upstream};
+use crate::log::mark::LogEndClaim;
+use crate::log::{
+    FrameBytes, FrameError, Ingest, Minute, Offset, Outputs, Position, RawLine, Reason, Rules, Stage, Upstream,
+};
 use crate::stage::alert::AlertTask;
 use crate::stage::analyze::AnalyzeTask;
 use crate::stage::correlate::CorrelateTask;
@@ -108,7 +110,8 @@ impl Machine {
             }
         };
         let correlate = |_| CorrelateTask::new(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), rules);
-        let analyze = |number| AnalyzeTask::new(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), number, rules);
+        let analyze =
+            |number| AnalyzeTask::new(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), number, rules);
         let alert = AlertTask::new(Arc::clone(&program), Arc::clone(&plan), rules);
         Self {
             inlets: (0..plan.partitions.len()).map(inlet).collect(),
@@ -117,7 +120,8 @@ impl Machine {
                 .collect(),
             analyze: (0..plan.panes)
                 .map(|number| {
-                    let mut slot = Slot::new(analyze(number), Upstream(u32::from(number)), &plan.analyze_links(&program), rules);
+                    let mut slot =
+                        Slot::new(analyze(number), Upstream(u32::from(number)), &plan.analyze_links(&program), rules);
                     slot.out = slot.out.sending_as(analyze_link::FEEDBACK, Plan::feedback_upstream(number));
                     slot
                 })
@@ -176,7 +180,9 @@ impl Machine {
     /// Bytes that wait in a partition's batch, for correlate and analyze.
     pub fn waiting_bytes(&self, partition: usize) -> usize {
         let out = &self.inlets[partition].out;
-        let of_link = |link, partitions| -> usize { (0..partitions).map(|number| out.pending_bytes(out.outlet(link, number))).sum() };
+        let of_link = |link, partitions| -> usize {
+            (0..partitions).map(|number| out.pending_bytes(out.outlet(link, number))).sum()
+        };
         let panes = if self.plan.panes_in_ingest { self.plan.panes } else { 0 };
         of_link(ingest_link::JOINS, self.plan.joins) + of_link(ingest_link::PANES, panes)
     }
@@ -196,7 +202,12 @@ impl Machine {
     ///
     /// # Errors
     /// As [`Machine::flush`].
-    pub fn claim<E: From<MachineError>>(&mut self, partition: usize, claim: LogEndClaim, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
+    pub fn claim<E: From<MachineError>>(
+        &mut self,
+        partition: usize,
+        claim: LogEndClaim,
+        sink: &mut dyn Sink<Error = E>,
+    ) -> Result<(), E> {
         // What waits goes first, so that the whole frame is the claim's.
         self.flush(partition, sink)?;
         let inlet = &mut self.inlets[partition];
@@ -253,7 +264,9 @@ impl Machine {
     fn pump<E: From<MachineError>>(&mut self, partition: usize, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
         while let Some((target, bytes)) = self.next_frame(partition) {
             match target {
-                Target::Correlate(number) | Target::Feedback(number) => self.correlate[usize::from(number)].fold(&bytes)?,
+                Target::Correlate(number) | Target::Feedback(number) => {
+                    self.correlate[usize::from(number)].fold(&bytes)?
+                }
                 Target::Analyze(number) => self.analyze[usize::from(number)].fold(&bytes)?,
                 Target::Alert => self.alert.fold(&bytes)?,
                 Target::Lane(stream) => self.lanes[stream.index()].take(&bytes, &mut self.books, sink)?,
@@ -267,7 +280,9 @@ impl Machine {
         let inlet = |link, number| inlet_target(link, number, joins);
         slot::cut_next(&mut self.alert.out, bytes, alert_target)
             .or_else(|| self.analyze.iter_mut().find_map(|slot| slot::cut_next(&mut slot.out, bytes, analyze_target)))
-            .or_else(|| self.correlate.iter_mut().find_map(|slot| slot::cut_next(&mut slot.out, bytes, correlate_target)))
+            .or_else(|| {
+                self.correlate.iter_mut().find_map(|slot| slot::cut_next(&mut slot.out, bytes, correlate_target))
+            })
             .or_else(|| slot::cut_next(&mut self.inlets[partition].out, bytes, inlet))
     }
 
@@ -299,26 +314,34 @@ impl Machine {
             let upstream = Upstream(number as u32);
             let next = Offset(input.varint()?);
             let closed = input.bool()?;
-            let task = IngestTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), upstream, rules, input)?;
+            let task =
+                IngestTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), upstream, rules, input)?;
             let mark = if closed { EventTime::MAX } else { task.mark() };
             let out = Outputs::resume(upstream, &plan.ingest_links(), next, mark, rules);
             inlets.push(Inlet { task, out, next, waiting: 0, closed });
         }
         let mut correlate = Vec::new();
         for number in 0..plan.joins {
-            let load = |input: &mut Reader<'_>| CorrelateTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), rules, input);
+            let load = |input: &mut Reader<'_>| {
+                CorrelateTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), rules, input)
+            };
             correlate.push(Slot::load(load, Upstream(u32::from(number)), &plan.correlate_links(), rules, input)?);
         }
         let mut analyze = Vec::new();
         for number in 0..plan.panes {
-            let load = |input: &mut Reader<'_>| AnalyzeTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), number, rules, input);
+            let load = |input: &mut Reader<'_>| {
+                AnalyzeTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), number, rules, input)
+            };
             let mut slot = Slot::load(load, Upstream(u32::from(number)), &plan.analyze_links(&program), rules, input)?;
             slot.out = slot.out.sending_as(analyze_link::FEEDBACK, Plan::feedback_upstream(number));
             let fed_back = if program.augment.is_empty() { &[] } else { correlate.as_slice() };
             for (receiver, task) in fed_back.iter().enumerate() {
                 let task: &Slot<CorrelateTask> = task;
                 let has = task.stage.receiver().cursor(Plan::feedback_upstream(number)).map(|cursor| cursor.next);
-                slot.out.resume_outlet(slot.out.outlet(analyze_link::FEEDBACK, receiver as u16), has.unwrap_or(Position::START));
+                slot.out.resume_outlet(
+                    slot.out.outlet(analyze_link::FEEDBACK, receiver as u16),
+                    has.unwrap_or(Position::START),
+                );
             }
             analyze.push(slot);
         }

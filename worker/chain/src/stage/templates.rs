@@ -47,7 +47,13 @@ impl Templates {
     pub(super) fn new(source: &Source) -> Option<Self> {
         let mining = source.mining.as_ref()?;
         let miner = Miner::new(Arc::clone(&mining.rules));
-        Some(Self { column: mining.column, exclude: mining.exclude.clone(), miner, seen: BTreeMap::new(), minute: Minute::UNKNOWN })
+        Some(Self {
+            column: mining.column,
+            exclude: mining.exclude.clone(),
+            miner,
+            seen: BTreeMap::new(),
+            minute: Minute::UNKNOWN,
+        })
     }
 
     /// Counts a row.

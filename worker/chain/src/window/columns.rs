@@ -3,7 +3,7 @@
 //! A value of a hundred thousand scopes is looked at one at a time and in no order, so each metric takes one
 //! place in memory per scope and nothing else lies between them.
 
-use super::value::{Distribution, Kept, Layout, Measure, save_presence, Presence};
+use super::value::{Distribution, Kept, Layout, Measure, Presence, save_presence};
 use crate::sketch::{Hll, Taken};
 use crate::wire::{Reader, Snapshot, WireError, Writer};
 

@@ -60,7 +60,14 @@ impl CountScope {
     }
 
     /// Adds the next event; gives the window that ends with it, if one does.
-    pub fn add(&mut self, size: u32, slide: u32, layout: &Layout, time: EventTime, measures: &[Measure]) -> Option<CountClose> {
+    pub fn add(
+        &mut self,
+        size: u32,
+        slide: u32,
+        layout: &Layout,
+        time: EventTime,
+        measures: &[Measure],
+    ) -> Option<CountClose> {
         if self.current.count == 0 {
             self.first = time;
         }

@@ -253,7 +253,8 @@ impl State {
     /// Keeps a raw event for the end of the step.
     fn sample(&mut self, plan: &PanePlan, level: LevelIndex, row: &Observed<'_>) {
         let dimensions = &plan.dimensions[usize::from(level.0)];
-        let values = dimensions.iter().map(|d| row.dimensions.get(usize::from(*d)).copied().flatten().unwrap_or_default());
+        let values =
+            dimensions.iter().map(|d| row.dimensions.get(usize::from(*d)).copied().flatten().unwrap_or_default());
         let start = self.sample_bytes.len();
         write_key(self.sample_bytes.buffer(), Tag::Scope(level), values);
         let end = self.sample_bytes.len();

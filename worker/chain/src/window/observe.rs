@@ -121,7 +121,8 @@ impl PaneTable {
     /// Takes a typed row in: [`PaneTable::observe`] with its dimensions and measures.
     pub fn observe_row(&mut self, time: EventTime, id: Id, observation: &Observation, row: &Row<'_>) -> Placed {
         let count = observation.dimensions.len();
-        let values: SmallVec<[Option<Dimension<'_>>; 8]> = (0..count).map(|d| dimension_at(observation, row, d)).collect();
+        let values: SmallVec<[Option<Dimension<'_>>; 8]> =
+            (0..count).map(|d| dimension_at(observation, row, d)).collect();
         let dimensions: SmallVec<[Option<&[u8]>; 8]> =
             values.iter().map(|value| value.as_ref().map(Dimension::bytes)).collect();
         let measures = measures(self.plan().layout(), observation, row);

@@ -207,11 +207,8 @@ impl PaneTable {
 impl State {
     pub(super) fn new(plan: &PanePlan) -> Self {
         let levels = plan.dimensions.len();
-        let counts = PaneCounts {
-            late_for: vec![0; plan.windows.len()],
-            coarsened: vec![0; levels],
-            ..PaneCounts::default()
-        };
+        let counts =
+            PaneCounts { late_for: vec![0; plan.windows.len()], coarsened: vec![0; levels], ..PaneCounts::default() };
         Self {
             watermark: EventTime::MIN,
             scopes: ScopeTable::new(),

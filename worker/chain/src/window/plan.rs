@@ -144,8 +144,11 @@ impl PanePlan {
         let mut is_feeder = vec![false; levels.len()];
         feeders.iter().for_each(|level| is_feeder[usize::from(level.0)] = true);
 
-        let mut sample_levels: Vec<LevelIndex> =
-            windows.iter().filter(|window| !is_of_panes(window.kind)).flat_map(|window| window.levels.clone()).collect();
+        let mut sample_levels: Vec<LevelIndex> = windows
+            .iter()
+            .filter(|window| !is_of_panes(window.kind))
+            .flat_map(|window| window.levels.clone())
+            .collect();
         sample_levels.sort_unstable();
         sample_levels.dedup();
 

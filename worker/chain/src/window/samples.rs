@@ -137,7 +137,14 @@ impl SampleWindow {
         }
     }
 
-    fn take(&mut self, scope: ScopeId, sample: &Sample, now: EventTime, layout: &Layout, closes: &mut Vec<SampleClose>) {
+    fn take(
+        &mut self,
+        scope: ScopeId,
+        sample: &Sample,
+        now: EventTime,
+        layout: &Layout,
+        closes: &mut Vec<SampleClose>,
+    ) {
         if sample.time >= self.applied {
             let held = Held { id: sample.id, scope, measures: sample.measures.clone().into() };
             self.held.entry(sample.time).or_default().push(held);
@@ -300,7 +307,9 @@ impl SampleWindows {
                 window.held.insert(time, events);
             }
             match &mut window.scopes {
-                Scopes::Sessions(_, states) => load_scopes(states, scopes, input, |input| SessionScope::load(layout, input))?,
+                Scopes::Sessions(_, states) => {
+                    load_scopes(states, scopes, input, |input| SessionScope::load(layout, input))?
+                }
                 Scopes::Counts { scopes: states, .. } => {
                     load_scopes(states, scopes, input, |input| CountScope::load(layout, input))?;
                 }

@@ -127,7 +127,13 @@ impl SessionScope {
         if end <= now {
             let correction = session.closed || session.revision > 0;
             session.closed = true;
-            emit(SessionClose { start: session.start, end, revision: session.revision, correction, value: session.value.clone() });
+            emit(SessionClose {
+                start: session.start,
+                end,
+                revision: session.revision,
+                correction,
+                value: session.value.clone(),
+            });
         }
         true
     }
@@ -170,7 +176,13 @@ impl SessionScope {
         session.closed = false;
         let end = session.end(rule);
         for (start, old_end, _) in emitted.into_iter().filter(|(_, old_end, _)| *old_end != end) {
-            emit(SessionClose { start, end: old_end, revision: highest + 1, correction: true, value: Value::new(layout) });
+            emit(SessionClose {
+                start,
+                end: old_end,
+                revision: highest + 1,
+                correction: true,
+                value: Value::new(layout),
+            });
         }
     }
 

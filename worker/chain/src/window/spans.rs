@@ -102,7 +102,15 @@ impl Slices {
         let too_late = vec![0; classes.windows.len()];
         let stores = classes.classes.iter().map(|_| BTreeMap::new()).collect();
         let standing = Standing::new(rules);
-        Self { classes, stores, standing, horizon: EventTime::MIN, too_late, scratch: Value::default(), writer: Writer::new() }
+        Self {
+            classes,
+            stores,
+            standing,
+            horizon: EventTime::MIN,
+            too_late,
+            scratch: Value::default(),
+            writer: Writer::new(),
+        }
     }
 
     /// The time windows.
@@ -127,7 +135,13 @@ impl Slices {
     ///
     /// # Errors
     /// [`WireError`] when the bytes prove not to be a value of this layout.
-    pub fn take(&mut self, layout: &Layout, pane: TakenPane<'_>, now: EventTime, dirty: &mut Vec<Dirty>) -> Result<(), WireError> {
+    pub fn take(
+        &mut self,
+        layout: &Layout,
+        pane: TakenPane<'_>,
+        now: EventTime,
+        dirty: &mut Vec<Dirty>,
+    ) -> Result<(), WireError> {
         let TakenPane { upstream, start, end, level, scope, bytes } = pane;
         let beside = self.standing.end(upstream, start, scope, bytes);
         self.horizon = self.horizon.max(end);
@@ -182,7 +196,14 @@ impl Slices {
     }
 
     /// Adds a value to a slice.
-    fn merge_into(&mut self, layout: &Layout, class: usize, slot: EventTime, scope: ScopeId, bytes: &[u8]) -> Result<(), WireError> {
+    fn merge_into(
+        &mut self,
+        layout: &Layout,
+        class: usize,
+        slot: EventTime,
+        scope: ScopeId,
+        bytes: &[u8],
+    ) -> Result<(), WireError> {
         let store = self.stores[class].entry(slot).or_default();
         let Some(old) = store.get(scope) else {
             store.put(scope, bytes);
@@ -230,7 +251,8 @@ impl Slices {
             let width = class.width;
             // Slices of the base that lie in slots which end in (before, now].
             let from = if before == EventTime::MIN { EventTime::MIN } else { before.floor(width) };
-            let mut slots: Vec<EventTime> = self.stores[base].range(from..).map(|(start, _)| class.slot(*start)).collect();
+            let mut slots: Vec<EventTime> =
+                self.stores[base].range(from..).map(|(start, _)| class.slot(*start)).collect();
             slots.dedup();
             for slot in slots {
                 let end = slot + width;

@@ -88,7 +88,8 @@ impl Standing {
     /// [`WireError`] when the bytes are no value of this layout (looked at only where values are added).
     pub fn stand(&mut self, layout: &Layout, provisional: Provisional<'_>) -> Result<Beside, WireError> {
         let Provisional { upstream, pane: (start, end), scope, as_of, bytes } = provisional;
-        let pane = self.panes.entry((start, upstream)).or_insert_with(|| StandingPane { end, as_of, values: Store::new() });
+        let pane =
+            self.panes.entry((start, upstream)).or_insert_with(|| StandingPane { end, as_of, values: Store::new() });
         if as_of < pane.as_of {
             return Ok(Beside::Same);
         }

@@ -149,9 +149,7 @@ impl DataSet {
             return Ok(None);
         }
         let truth_path = folder.join(format!("{}_2k.log_structured.csv", preset.system));
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|error| ScoreError::Read { path: path.to_owned(), error })
-        };
+        let read = |path: &Path| std::fs::read(path).map_err(|error| ScoreError::Read { path: path.to_owned(), error });
         let (log, table) = (read(&log)?, read(&truth_path)?);
         let fail = |detail| ScoreError::Truth { path: truth_path.clone(), detail };
         let rows = csv_rows(&table);
@@ -161,14 +159,12 @@ impl DataSet {
         let content = column("Content").ok_or_else(|| fail("has no column Content"))?;
         let header = Header::parse(preset.format)?;
         let lines = log.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-        let contents: Vec<Vec<u8>> =
-            lines.map(|line| header.content(line).unwrap_or(line).to_vec()).collect();
+        let contents: Vec<Vec<u8>> = lines.map(|line| header.content(line).unwrap_or(line).to_vec()).collect();
         if contents.len() != rows.len() || rows.iter().any(|row| row.len() <= event.max(content)) {
             return Err(fail("does not have one row per line of the log"));
         }
         let odd = contents.iter().zip(rows).filter(|(line, row)| line.trim_ascii() != row[content].trim_ascii());
         Ok(Some(Self {
-
             odd_headers: odd.count(),
             truth: rows.iter().map(|row| String::from_utf8_lossy(&row[event]).into_owned()).collect(),
             contents,

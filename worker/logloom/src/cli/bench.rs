@@ -52,9 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
             let scores = bench::templates::score(data).map_err(CommandError::from)?;
             let table = bench::templates::table(&scores);
             std::io::stdout().write_all(table.as_bytes()).map_err(CommandError::io("standard output"))?;
-            bench::templates::figures(&scores)
-                .write("score-templates")
-                .map_err(bench::templates::ScoreError::from)?;
+            bench::templates::figures(&scores).write("score-templates").map_err(bench::templates::ScoreError::from)?;
             Ok(Outcome::Done)
         }
     }
@@ -68,7 +66,10 @@ fn chain(lines: u64, only: Option<&str>) -> Result<Outcome, CommandError> {
             let megabytes = |bytes: u64| bytes as f64 / 1e6;
             let line = format!(
                 "memory, {scopes} live scopes x 3 windows: {:.0} MB at peak ({:.0} MB before, {:.0} MB while a checkpoint of {:.0} MB is made)\n",
-                megabytes(running), megabytes(before), megabytes(saving), megabytes(checkpoint),
+                megabytes(running),
+                megabytes(before),
+                megabytes(saving),
+                megabytes(checkpoint),
             );
             table.push_str(&line);
             figures.add(format!("memory_{scopes}_scopes_mb"), megabytes(running));
@@ -89,5 +90,7 @@ fn memory_of(scopes: u64) -> Result<[u64; 4], CommandError> {
         .map_err(CommandError::io("start this program once more"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<u64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-    numbers.try_into().map_err(|_| CommandError::Other(format!("the memory benchmark failed: {}", String::from_utf8_lossy(&output.stderr))))
+    numbers.try_into().map_err(|_| {
+        CommandError::Other(format!("the memory benchmark failed: {}", String::from_utf8_lossy(&output.stderr)))
+    })
 }

@@ -2,8 +2,8 @@
 
 use super::{CommandError, Outcome};
 use crate::bench::Figures;
-use crate::demo::truth::{LEAST_MINUTES, MINUTE, scope_text};
 use crate::demo::serve::Server;
+use crate::demo::truth::{LEAST_MINUTES, MINUTE, scope_text};
 use crate::demo::{Demo, REPORT, Settings, Watch, html_so_far, run as run_demo, write};
 use crate::report::read::Signal;
 use crate::report::score::Score;
@@ -93,7 +93,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let mut screen = Screen { settings: &settings, bar: bar(arguments.quiet), server, shown: None };
     let demo = run_demo(&settings, &stop, &mut screen);
     screen.bar.finish_and_clear();
-    let (demo, html) = demo.and_then(|demo| demo.html().map(|html| (demo, html))).map_err(|error| CommandError::Other(error.to_string()))?;
+    let (demo, html) = demo
+        .and_then(|demo| demo.html().map(|html| (demo, html)))
+        .map_err(|error| CommandError::Other(error.to_string()))?;
     let report = settings.out.join(REPORT);
     write(&report, html.as_bytes()).map_err(|error| CommandError::Other(error.to_string()))?;
     let (mut text, good) = verdict(&demo, arguments.quiet);
@@ -163,11 +165,15 @@ fn verdict(demo: &Demo, quiet: bool) -> (String, bool) {
     let all = demo.truth.faults.len();
     let mut text = String::new();
     if !quiet {
-        text += &format!("Injected into the logs of acme (none into those of globex), and what was found:\n\n{table}\n");
+        text +=
+            &format!("Injected into the logs of acme (none into those of globex), and what was found:\n\n{table}\n");
     }
     text += &falses;
     let good = found == all && false_alerts == 0 && unaccounted == 0;
-    let _ = writeln!(text, "{found} of {all} faults found, {false_alerts} false alerts, {others} other findings, {unaccounted} lines unaccounted for");
+    let _ = writeln!(
+        text,
+        "{found} of {all} faults found, {false_alerts} false alerts, {others} other findings, {unaccounted} lines unaccounted for"
+    );
     if !quiet {
         text += &runs(demo);
     }

@@ -42,7 +42,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     eprint!("{}", render(&errors, &compilation.resources.sources, Style::Plain));
     let drawn = draw(&compilation, arguments.pipeline.as_deref(), arguments.output);
     if drawn.is_empty() && errors.is_empty() {
-        let wanted = arguments.pipeline.as_deref().map_or_else(|| "TenantPipeline".to_owned(), |name| format!("pipeline `{name}`"));
+        let wanted = arguments
+            .pipeline
+            .as_deref()
+            .map_or_else(|| "TenantPipeline".to_owned(), |name| format!("pipeline `{name}`"));
         return Err(CommandError::Other(format!("the files hold no {wanted}")));
     }
     std::io::stdout().write_all(drawn.as_bytes()).map_err(CommandError::io("standard output"))?;

@@ -66,7 +66,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let partitions = expand(&arguments.inputs).map_err(|error| CommandError::Other(error.to_string()))?;
     let bound: BTreeSet<String> = partitions.iter().map(|partition| partition.source.clone()).collect();
     let mut findings = compilation.findings.clone();
-    findings.extend(compilation.resources.locate(check_local(&pipeline.document.name, &pipeline.resource.spec, Some(&bound))));
+    findings.extend(compilation.resources.locate(check_local(
+        &pipeline.document.name,
+        &pipeline.resource.spec,
+        Some(&bound),
+    )));
     if !arguments.quiet || findings.iter().any(Finding::is_error) {
         eprint!("{}", render(&findings, &compilation.resources.sources, Style::Plain));
     }
@@ -91,7 +95,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     Ok(Outcome::Done)
 }
 
-fn with_progress(quiet: bool, run: impl FnOnce(&mut dyn Progress) -> Result<Summary, RunError>) -> Result<Summary, RunError> {
+fn with_progress(
+    quiet: bool,
+    run: impl FnOnce(&mut dyn Progress) -> Result<Summary, RunError>,
+) -> Result<Summary, RunError> {
     if quiet || !std::io::stderr().is_terminal() {
         return run(&mut Silent);
     }
@@ -112,7 +119,9 @@ fn choose<'c>(compilation: &'c Compilation, name: Option<&str>) -> Result<&'c Lo
     match (name, all.as_slice()) {
         (Some(name), _) => {
             let found = all.iter().find(|pipeline| pipeline.document.name == name);
-            found.ok_or_else(|| CommandError::Other(format!("there is no pipeline `{name}`; the files hold {}", names())))
+            found.ok_or_else(|| {
+                CommandError::Other(format!("there is no pipeline `{name}`; the files hold {}", names()))
+            })
         }
         (None, [one]) => Ok(one),
         (None, []) if compilation.has_errors() => Err(CommandError::Other(format!(
@@ -120,7 +129,9 @@ fn choose<'c>(compilation: &'c Compilation, name: Option<&str>) -> Result<&'c Lo
             render(&compilation.findings, &compilation.resources.sources, Style::Plain)
         ))),
         (None, []) => Err(CommandError::Other("the files hold no TenantPipeline".to_owned())),
-        (None, _) => Err(CommandError::Other(format!("the files hold several pipelines; name one with --pipeline: {}", names()))),
+        (None, _) => {
+            Err(CommandError::Other(format!("the files hold several pipelines; name one with --pipeline: {}", names())))
+        }
     }
 }
 

@@ -101,9 +101,7 @@ fn mine(arguments: &Arguments) -> Result<Assignment, TemplatesError> {
         assignment.observe(content.unwrap_or(line));
     };
     let (mut line, mut byte) = (0, 0);
-    let fail = |line, byte| {
-        move |error| InputError::Read { place: place.to_string(), line, byte, error }
-    };
+    let fail = |line, byte| move |error| InputError::Read { place: place.to_string(), line, byte, error };
     while let Next::Line(next) = reader.next(&mut Truncate).map_err(fail.clone()(line, byte))? {
         observe(next.bytes);
         line += 1;
@@ -122,9 +120,7 @@ fn find_preset(system: &str) -> Result<&'static Preset, TemplatesError> {
 fn settings(arguments: &Arguments, preset: Option<&Preset>) -> Result<Settings, TemplatesError> {
     let mut settings = preset.map_or_else(Settings::default, Preset::settings);
     for given in &arguments.mask {
-        let (name, pattern) = given
-            .split_once('=')
-            .ok_or_else(|| TemplatesError::BadMask { given: given.clone() })?;
+        let (name, pattern) = given.split_once('=').ok_or_else(|| TemplatesError::BadMask { given: given.clone() })?;
         settings.masks.push(Mask { name: name.to_owned(), pattern: pattern.to_owned() });
     }
     if arguments.depth.is_some() || arguments.similarity.is_some() {

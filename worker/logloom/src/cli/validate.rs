@@ -51,7 +51,11 @@ fn human(findings: &[Finding], sources: &Sources, resources: &logloom_crds::read
     let mut text = render(findings, sources, style);
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.len() - errors;
-    let counted = [(resources.tenants.len(), "tenant"), (resources.manifests.len(), "manifest"), (resources.pipelines.len(), "pipeline")];
+    let counted = [
+        (resources.tenants.len(), "tenant"),
+        (resources.manifests.len(), "manifest"),
+        (resources.pipelines.len(), "pipeline"),
+    ];
     let counted = counted.map(|(count, noun)| several(count, noun)).join(", ");
     let warnings = several(warnings, "warning");
     text += &match errors {

@@ -59,5 +59,8 @@ fn line(random: &mut Random, time: i64) -> String {
         (_, _) => ("i", format!("meter {number} read {few} times")),
     };
     let bytes = 200 + random.below(1_800);
-    format!("at={} lvl={level} svc={service} site={site} took={took:.2}ms bytes={bytes} msg=\"{message}\"", time / 1_000)
+    format!(
+        "at={} lvl={level} svc={service} site={site} took={took:.2}ms bytes={bytes} msg=\"{message}\"",
+        time / 1_000
+    )
 }

@@ -187,8 +187,10 @@ impl Demo {
 pub fn html_so_far(settings: &Settings, what: &str) -> Result<String, DemoError> {
     let truth = truth::plan(settings.seed, settings.minutes);
     // A tenant whose turn has not come has no files yet.
-    let outputs: Vec<(&str, Outputs)> =
-        TENANTS.iter().filter_map(|tenant| Some((tenant.name, Outputs::read(&tenant.folder(&settings.out)).ok()?))).collect();
+    let outputs: Vec<(&str, Outputs)> = TENANTS
+        .iter()
+        .filter_map(|tenant| Some((tenant.name, Outputs::read(&tenant.folder(&settings.out)).ok()?)))
+        .collect();
     let tenants = outputs.iter().map(|(name, outputs)| Reported { name, outputs, pace: None, command: None }).collect();
     Ok(Report { title: TITLE, running: Some(format!("{what} …")), truth: Some(&truth), tenants }.html()?)
 }
@@ -282,9 +284,18 @@ impl Progress for Lines<'_> {
     }
 }
 
-fn run_tenant(tenant: &Tenant, out: &Path, lines: u64, stop: &AtomicBool, watch: &mut dyn Watch) -> Result<TenantRun, DemoError> {
+fn run_tenant(
+    tenant: &Tenant,
+    out: &Path,
+    lines: u64,
+    stop: &AtomicBool,
+    watch: &mut dyn Watch,
+) -> Result<TenantRun, DemoError> {
     let resources = tenant.resources_folder(out);
-    let refused = |findings: &[Finding], sources: &_| DemoError::Resources { path: resources.clone(), shown: render(findings, sources, Style::Plain) };
+    let refused = |findings: &[Finding], sources: &_| DemoError::Resources {
+        path: resources.clone(),
+        shown: render(findings, sources, Style::Plain),
+    };
     let loaded = load(std::slice::from_ref(&resources)).map_err(|findings| refused(&findings, &Default::default()))?;
     let compilation = compile_all(loaded);
     let sources = &compilation.resources.sources;
@@ -292,7 +303,10 @@ fn run_tenant(tenant: &Tenant, out: &Path, lines: u64, stop: &AtomicBool, watch:
         Some(pipeline) => compilation.compile(pipeline).map_err(|findings| refused(&findings, sources))?.program,
         None => return Err(refused(&compilation.findings, sources)),
     };
-    let binding = |source: &&str| Binding { source: (*source).to_owned(), pattern: tenant.input(out, source).display().to_string() };
+    let binding = |source: &&str| Binding {
+        source: (*source).to_owned(),
+        pattern: tenant.input(out, source).display().to_string(),
+    };
     let partitions = expand(&tenant.sources.iter().map(binding).collect::<Vec<_>>())?;
     let folder = tenant.folder(out);
     let settings = RunSettings {

@@ -11,7 +11,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a page may do: show its own style, and nothing else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// A page that is being served.
 pub struct Server {
@@ -89,7 +90,12 @@ mod tests {
         assert!(ask(&server).ends_with("<p>one</p>"));
         server.show("<p>two</p>".to_owned());
         let answer = ask(&server);
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("default-src 'none'") && answer.ends_with("<p>two</p>"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200")
+                && answer.contains("default-src 'none'")
+                && answer.ends_with("<p>two</p>"),
+            "{answer}"
+        );
     }
 
     #[test]

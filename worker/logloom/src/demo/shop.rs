@@ -86,7 +86,8 @@ fn rate(base: f64, time: i64) -> f64 {
 /// # Errors
 /// Those of the files.
 pub fn generate<W: io::Write>(truth: &Truth, requests: f64, arrivals: &mut Arrivals<W>) -> io::Result<()> {
-    let mut shop = Shop { random: Random::new(truth.seed, 2), truth, arrivals, trace: String::new(), region: REGIONS[0].name };
+    let mut shop =
+        Shop { random: Random::new(truth.seed, 2), truth, arrivals, trace: String::new(), region: REGIONS[0].name };
     let most = requests * 1.1;
     let (mut time, mut told) = (truth.start, truth.start);
     loop {
@@ -219,7 +220,10 @@ impl<W: io::Write> Shop<'_, W> {
 
     fn line(&mut self, call: &Call, took: i64) {
         let written = call.start + took;
-        let burst = self.faults(FaultKind::ErrorBurst, written).find(|fault| self.is_at(fault, call)).map(|fault| fault.strength);
+        let burst = self
+            .faults(FaultKind::ErrorBurst, written)
+            .find(|fault| self.is_at(fault, call))
+            .map(|fault| fault.strength);
         let (level, message) = match burst {
             Some(share) if self.random.chance(share) => ("ERROR", self.new_error()),
             _ if self.random.chance(ERRORS) => {
@@ -251,7 +255,10 @@ impl<W: io::Write> Shop<'_, W> {
     /// The message of an error burst: nothing in the logs looks like it before.
     fn new_error(&mut self) -> String {
         let (snapshot, replica) = (self.random.below(90_000) + 10_000, self.random.below(8));
-        format!("replica {replica} {NEW_PHRASE} {snapshot} because its checksum {:08x} is stale", self.random.bits() as u32)
+        format!(
+            "replica {replica} {NEW_PHRASE} {snapshot} because its checksum {:08x} is stale",
+            self.random.bits() as u32
+        )
     }
 
     fn message(&mut self, service: &str) -> (&'static str, String) {

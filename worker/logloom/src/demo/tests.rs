@@ -18,14 +18,31 @@ fn every_fault_is_found_and_no_alert_is_false() {
     let demo = run(&settings(&out, 1), &AtomicBool::new(false), &mut Nobody).unwrap();
     for tenant in &demo.tenants {
         let score = Score::of(tenant.name, &demo.truth, &tenant.outputs);
-        let missed: Vec<&str> = score.verdicts.iter().filter(|verdict| verdict.by.is_none()).map(|verdict| verdict.fault.text.as_str()).collect();
+        let missed: Vec<&str> = score
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.by.is_none())
+            .map(|verdict| verdict.fault.text.as_str())
+            .collect();
         assert_eq!(missed, Vec::<&str>::new());
         assert_eq!(score.false_alerts, Vec::<&crate::report::read::Signal>::new());
         assert_eq!(tenant.summary.unaccounted, 0);
         assert!(tenant.summary.lines > 20_000, "{} lines of {}", tenant.summary.lines, tenant.name);
     }
-    assert_eq!(demo.tenants[0].outputs.signals.iter().filter(|signal| signal.is_alert && signal.at < demo.truth.faults[0].start).count(), 0);
-    assert_eq!(demo.tenants[1].outputs.signals.iter().filter(|signal| signal.is_alert).count(), 0, "the quiet tenant is quiet");
+    assert_eq!(
+        demo.tenants[0]
+            .outputs
+            .signals
+            .iter()
+            .filter(|signal| signal.is_alert && signal.at < demo.truth.faults[0].start)
+            .count(),
+        0
+    );
+    assert_eq!(
+        demo.tenants[1].outputs.signals.iter().filter(|signal| signal.is_alert).count(),
+        0,
+        "the quiet tenant is quiet"
+    );
     let html = demo.html().unwrap();
     assert!(html.contains("5 of 5 faults found") && !html.contains("http:") && !html.contains("<script"));
     let truth: Truth = serde_json::from_slice(&std::fs::read(out.join(TRUTH)).unwrap()).unwrap();

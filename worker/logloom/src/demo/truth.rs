@@ -125,8 +125,12 @@ pub fn plan(seed: u64, minutes: u32) -> Truth {
     // Two digits: a file that holds the truth gives back the same number.
     let strength = |random: &mut Random, low: f64, high: f64| (random.between(low, high) * 100.0).round() / 100.0;
     let faults = draws.into_iter().zip(spans).map(|(kind, span)| match kind {
-        FaultKind::RegimeShift => regime_shift(span, ["search", "cart"][random.below(2)], one, strength(&mut random, 1.7, 2.2)),
-        FaultKind::ErrorBurst => error_burst(span, ["cart", "search"][random.below(2)], two, strength(&mut random, 0.12, 0.2)),
+        FaultKind::RegimeShift => {
+            regime_shift(span, ["search", "cart"][random.below(2)], one, strength(&mut random, 1.7, 2.2))
+        }
+        FaultKind::ErrorBurst => {
+            error_burst(span, ["cart", "search"][random.below(2)], two, strength(&mut random, 0.12, 0.2))
+        }
         FaultKind::SlowDependency => slow_dependency(span, "payment", strength(&mut random, 3.5, 5.0)),
         FaultKind::BadHost => {
             let host = 1 + random.below(3);
@@ -148,7 +152,18 @@ fn fault(kind: FaultKind, (start, end): (i64, i64), scope: Scope, metric: &str, 
     let is_felt = metric == "latency_ms";
     let also = callers(of).iter().filter(|_| is_felt).map(with_region).collect();
     let phrase = (kind == FaultKind::ErrorBurst).then(|| NEW_PHRASE.to_owned());
-    Fault { kind, tenant: "acme".to_owned(), scope, also, metric: metric.to_owned(), start, end, phrase, strength, text }
+    Fault {
+        kind,
+        tenant: "acme".to_owned(),
+        scope,
+        also,
+        metric: metric.to_owned(),
+        start,
+        end,
+        phrase,
+        strength,
+        text,
+    }
 }
 
 fn regime_shift(span: (i64, i64), service: &str, region: &str, factor: f64) -> Fault {
@@ -189,7 +204,11 @@ mod tests {
             let truth = plan(seed, LEAST_MINUTES);
             assert_eq!(truth.faults.len(), 5);
             for fault in &truth.faults {
-                assert!(fault.start - truth.start >= 5 * MINUTE + 30_000_000, "seed {seed}: {} begins too early", fault.text);
+                assert!(
+                    fault.start - truth.start >= 5 * MINUTE + 30_000_000,
+                    "seed {seed}: {} begins too early",
+                    fault.text
+                );
                 assert!(fault.start < fault.end && fault.end < truth.end, "seed {seed}: {} ends too late", fault.text);
             }
         }

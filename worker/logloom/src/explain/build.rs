@@ -3,9 +3,9 @@
 use super::{Arrow, Block, Chart, Room, source, stages};
 use crate::resources::Compilation;
 use logloom_chain::compile::program::Program;
+use logloom_crds::TenantPipeline;
 use logloom_crds::pipeline::{Sink, TenantPipelineSpec};
 use logloom_crds::read::Loaded;
-use logloom_crds::TenantPipeline;
 use serde_json::Value;
 
 /// The chart of a pipeline that compiled to `program`.
@@ -16,17 +16,24 @@ pub fn chart(compilation: &Compilation, pipeline: &Loaded<TenantPipeline>, progr
         description: spec.description.as_ref().map_or_else(String::new, |text| text.as_str().to_owned()),
         ..Chart::default()
     };
-    let arrow = |from: &str, to: &str, label: &str| Arrow { from: from.to_owned(), to: to.to_owned(), label: label.to_owned() };
+    let arrow =
+        |from: &str, to: &str, label: &str| Arrow { from: from.to_owned(), to: to.to_owned(), label: label.to_owned() };
     for (source, resource) in program.sources.iter().zip(&spec.sources) {
         let manifest = compilation.resources.manifests.iter().find(|manifest| {
-            manifest.document.name == resource.manifest.as_str() && manifest.document.namespace == pipeline.document.namespace
+            manifest.document.name == resource.manifest.as_str()
+                && manifest.document.namespace == pipeline.document.namespace
         });
         // A program is made of manifests that are there.
         let Some(manifest) = manifest else { continue };
         chart.blocks.push(source::block(source, resource, &manifest.resource.spec));
         chart.arrows.push(arrow(&source::id(&source.name), "ingest", "lines"));
     }
-    chart.blocks.extend([stages::ingest(program, spec), stages::correlate(program, spec), stages::analyze(program, spec), stages::alert(program, spec)]);
+    chart.blocks.extend([
+        stages::ingest(program, spec),
+        stages::correlate(program, spec),
+        stages::analyze(program, spec),
+        stages::alert(program, spec),
+    ]);
     chart.blocks.push(outputs(program, spec));
     let key = spec.join.as_ref().map_or_else(|| "rows".to_owned(), |join| format!("rows by {}", join.key));
     chart.arrows.push(arrow("ingest", "correlate", &key));
@@ -36,7 +43,9 @@ pub fn chart(compilation: &Compilation, pipeline: &Loaded<TenantPipeline>, progr
         chart.arrows.push(arrow("analyze", "correlate", "closed values"));
     }
     let mined = program.sources.iter().any(|source| source.mining.is_some());
-    let streams = |names: &[(&str, bool)]| names.iter().filter(|(_, sent)| *sent).map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let streams = |names: &[(&str, bool)]| {
+        names.iter().filter(|(_, sent)| *sent).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    };
     let early = program.panes_in_ingest;
     let from_ingest = streams(&[("deadletter", true), ("templates", mined), ("late", early), ("ledger", true)]);
     chart.arrows.push(arrow("ingest", "outputs", &from_ingest));
@@ -53,7 +62,11 @@ fn panes_from(program: &Program) -> &'static str {
 /// What leaves the chain, and where to.
 fn outputs(program: &Program, spec: &TenantPipelineSpec) -> Block {
     let mut block = Block::new("outputs", Room::Outputs, "outputs");
-    let events = if program.join.is_some() { "joined events, with the values they take along" } else { "events, with the values they take along" };
+    let events = if program.join.is_some() {
+        "joined events, with the values they take along"
+    } else {
+        "events, with the values they take along"
+    };
     let made_of = [
         ("events", "correlate", events),
         ("aggregates", "alert", "objects of the aggregation rules"),
@@ -68,7 +81,10 @@ fn outputs(program: &Program, spec: &TenantPipelineSpec) -> Block {
         let sinks = if sinks.is_empty() { String::new() } else { format!("; to {}", sinks.join(", ")) };
         block.fact(stream, format!("from {stage}: {what}{sinks}"));
     }
-    block.fact("ledger", "from ingest and correlate: per source, stage and minute: in = out + dropped by reason + inside");
+    block.fact(
+        "ledger",
+        "from ingest and correlate: per source, stage and minute: in = out + dropped by reason + inside",
+    );
     block
 }
 

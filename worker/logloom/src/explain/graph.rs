@@ -26,7 +26,10 @@ pub fn mermaid(chart: &Chart) -> String {
 
 /// A Graphviz graph.
 pub fn dot(chart: &Chart) -> String {
-    let mut out = format!("digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\", fontsize=10];\n", dot_text(&chart.title));
+    let mut out = format!(
+        "digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\", fontsize=10];\n",
+        dot_text(&chart.title)
+    );
     for block in &chart.blocks {
         let style = match block.room {
             Room::Source => ", style=rounded",

@@ -11,14 +11,28 @@ use logloom_crds::pipeline::{self as api, SourceKind};
 pub(super) fn block(source: &Source, spec: &api::Source, manifest: &ParsingManifestSpec) -> Block {
     let mut block = Block::new(id(&source.name), Room::Source, format!("source {}", source.name));
     block.fact("lines", lines(spec));
-    block.fact("manifest", format!("{}: {} of {}", spec.manifest, manifest.schema.message, counted(source.parse.schema().columns().len(), "column")));
+    block.fact(
+        "manifest",
+        format!(
+            "{}: {} of {}",
+            spec.manifest,
+            manifest.schema.message,
+            counted(source.parse.schema().columns().len(), "column")
+        ),
+    );
     block.fact("decode", manifest.decode.iter().map(step).collect::<Vec<_>>().join(" → "));
     block.fact("time", time(source, manifest));
     if let Some(rule) = &manifest.multiline {
-        let text = format!("an event begins at /{}/; at most {} lines, {} and {}", rule.start, rule.max_lines, rule.max_bytes, rule.max_wait);
+        let text = format!(
+            "an event begins at /{}/; at most {} lines, {} and {}",
+            rule.start, rule.max_lines, rule.max_bytes, rule.max_wait
+        );
         block.fact("multi-line", text);
     }
-    block.fact("filter", manifest.filter.as_ref().map_or_else(String::new, |filter| format!("keeps what fulfils {filter}")));
+    block.fact(
+        "filter",
+        manifest.filter.as_ref().map_or_else(String::new, |filter| format!("keeps what fulfils {filter}")),
+    );
     block.fact("redaction", redaction(manifest));
     let superlog = &manifest.superlog;
     let action = match superlog.action {
@@ -53,7 +67,13 @@ fn time(source: &Source, manifest: &ParsingManifestSpec) -> String {
     let rule = &manifest.timestamp;
     let formats: Vec<&str> = rule.formats.iter().map(|format| format.as_str()).collect();
     let idle = if source.claims { "an idle source lets time go on" } else { "an idle source holds time" };
-    let mut text = format!("{} ({}), zone {}; up to {} out of order", rule.from, formats.join(" or "), rule.zone, span(source.disorder));
+    let mut text = format!(
+        "{} ({}), zone {}; up to {} out of order",
+        rule.from,
+        formats.join(" or "),
+        rule.zone,
+        span(source.disorder)
+    );
     text += &format!("; more than {} ahead is clamped", rule.max_future);
     if let Some(age) = rule.max_age {
         text += &format!("; older than {age} is dropped");

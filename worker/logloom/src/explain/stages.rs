@@ -4,7 +4,9 @@ use super::words::{counted, level, shape, span};
 use super::{Block, Room};
 use logloom_chain::alert::incident::QUIET;
 use logloom_chain::alert::record::severity_name;
-use logloom_chain::compile::program::{JoinMode, LevelIndex, MetricIndex, MetricKind, Program, Window, WindowIndex, WindowKind};
+use logloom_chain::compile::program::{
+    JoinMode, LevelIndex, MetricIndex, MetricKind, Program, Window, WindowIndex, WindowKind,
+};
 use logloom_chain::stage::analyze::SAMPLE_SILENCE;
 use logloom_chain::stage::definition::quantile_name;
 use logloom_chain::time::Span;
@@ -35,7 +37,8 @@ pub(super) fn ingest(program: &Program, spec: &TenantPipelineSpec) -> Block {
         state.push(panes_bound(program));
     }
     block.fact("state", state.join("; "));
-    let mined = if program.sources.iter().any(|source| source.mining.is_some()) { ", templates with counts" } else { "" };
+    let mined =
+        if program.sources.iter().any(|source| source.mining.is_some()) { ", templates with counts" } else { "" };
     let panes = if early { ", panes (sums and sketches per scope), late rows" } else { "" };
     block.fact("emits", format!("rows{panes}, dead letters{mined}, ledger entries"));
     block
@@ -52,7 +55,12 @@ pub(super) fn correlate(program: &Program, spec: &TenantPipelineSpec) -> Block {
         (Some(join), Some(resource)) => {
             block.fact("key", format!("{}: all rows of one value meet in one task", resource.key));
             block.fact("join", join_text(program, resource));
-            state.push(format!("join: rows for {}, {} in all, {} events of one key; beyond, the oldest go out early", span(join.within), bytes(join.max_bytes), join.max_events));
+            state.push(format!(
+                "join: rows for {}, {} in all, {} events of one key; beyond, the oldest go out early",
+                span(join.within),
+                bytes(join.max_bytes),
+                join.max_events
+            ));
         }
         _ => block.fact("key", "none: rows go on one by one"),
     }
@@ -70,7 +78,11 @@ pub(super) fn correlate(program: &Program, spec: &TenantPipelineSpec) -> Block {
     block.fact("takes along", augment(program, spec));
     state.push(panes_bound(program));
     block.fact("state", state.join("; "));
-    let samples = if program.windows.iter().any(takes_samples) { " and raw samples for session and count windows" } else { ", no events" };
+    let samples = if program.windows.iter().any(takes_samples) {
+        " and raw samples for session and count windows"
+    } else {
+        ", no events"
+    };
     block.fact("emits", format!("panes (sums and sketches per scope{samples}), events, late rows, ledger entries"));
     block
 }
@@ -97,7 +109,9 @@ fn join_text(program: &Program, join: &api::Join) -> String {
         Some(JoinMode::Outer) => "outer: pairs, and rows alone",
         Some(JoinMode::Assemble) | None => "assemble: everything with the key as one event",
     };
-    let stream = |stream: &api::JoinStream| if stream.required { format!("{} (required)", stream.source) } else { stream.source.to_string() };
+    let stream = |stream: &api::JoinStream| {
+        if stream.required { format!("{} (required)", stream.source) } else { stream.source.to_string() }
+    };
     let streams: Vec<String> = join.streams.iter().map(stream).collect();
     let complete = join.complete.as_ref().map_or_else(String::new, |complete| format!("; complete when {complete}"));
     let late = if join.late_updates { "; late partners go out as updates" } else { "" };
@@ -110,10 +124,13 @@ fn metric_name(program: &Program, metric: MetricIndex) -> &str {
 
 /// Every metric with what feeds it. Those of manifests have no entry in the pipeline.
 fn spec_metrics(program: &Program, spec: &TenantPipelineSpec) -> String {
-    let counted = |metric: &Option<MetricIndex>| metric.map_or("count", |metric| metric_name(program, metric)).to_owned();
+    let counted =
+        |metric: &Option<MetricIndex>| metric.map_or("count", |metric| metric_name(program, metric)).to_owned();
     let text = |metric: &logloom_chain::compile::program::Metric| {
         let resource = spec.metrics.iter().find(|resource| resource.name.as_str() == metric.name);
-        let source = resource.and_then(|resource| resource.source.as_ref()).map_or_else(String::new, |source| format!(" of {source}"));
+        let source = resource
+            .and_then(|resource| resource.source.as_ref())
+            .map_or_else(String::new, |source| format!(" of {source}"));
         let unit = if metric.unit.is_empty() { String::new() } else { format!(" in {}", metric.unit) };
         let what = match (metric.kind, resource.and_then(api::Metric::kind)) {
             (MetricKind::Ratio { of, over }, _) => format!("{} per {}", metric_name(program, of), counted(&over)),
@@ -131,7 +148,13 @@ fn spec_metrics(program: &Program, spec: &TenantPipelineSpec) -> String {
 fn augment(program: &Program, spec: &TenantPipelineSpec) -> String {
     let text = |(augment, resource): (&logloom_chain::compile::program::Augment, &api::Augment)| {
         let values: Vec<&str> = resource.values.iter().map(|value| value.as_str()).collect();
-        format!("{}: {} of the last closed {} at {}", augment.name, values.join(", "), resource.window, level(program, augment.level))
+        format!(
+            "{}: {} of the last closed {} at {}",
+            augment.name,
+            values.join(", "),
+            resource.window,
+            level(program, augment.level)
+        )
     };
     program.augment.iter().zip(&spec.augment).map(text).collect::<Vec<_>>().join("; ")
 }
@@ -149,7 +172,10 @@ pub(super) fn analyze(program: &Program, spec: &TenantPipelineSpec) -> Block {
         let when = resource.emit_when.as_ref().map_or_else(String::new, |when| format!(", when {when}"));
         let values: Vec<&str> = resource.values.keys().map(|name| name.as_str()).collect();
         let values = if values.is_empty() { "every metric's usual values".to_owned() } else { values.join(", ") };
-        block.fact(format!("aggregate {}", rule.name), format!("{}{when}: {values}", place(program, rule.window, rule.level)));
+        block.fact(
+            format!("aggregate {}", rule.name),
+            format!("{}{when}: {values}", place(program, rule.window, rule.level)),
+        );
     }
     for (rule, resource) in program.alerts.iter().zip(&spec.alerts) {
         let resolve = resource.resolve_when.as_ref().map_or_else(String::new, |when| format!(" with {when}"));
@@ -207,13 +233,18 @@ fn window_text(program: &Program, window: &Window) -> String {
         Span::ZERO => "no lateness".to_owned(),
         lateness => format!("corrected for {} after its end", span(lateness)),
     };
-    let kept = if size > Span::ZERO { format!(", kept {}", span(Span(size.0 + window.lateness.0))) } else { String::new() };
+    let kept =
+        if size > Span::ZERO { format!(", kept {}", span(Span(size.0 + window.lateness.0))) } else { String::new() };
     format!("{}{panes}; {lateness}{kept}; at {}", shape(window), levels.join(", "))
 }
 
 fn detectors(program: &Program, block: &mut Block) {
     for regime in &program.regimes {
-        let windows: Vec<&str> = regime.windows.iter().filter_map(|index| Some(program.windows.get(usize::from(index.0))?.name.as_str())).collect();
+        let windows: Vec<&str> = regime
+            .windows
+            .iter()
+            .filter_map(|index| Some(program.windows.get(usize::from(index.0))?.name.as_str()))
+            .collect();
         let text = format!(
             "{} of {}: Kolmogorov–Smirnov, alpha {}, distance at least {}, {} in a row",
             metric_name(program, regime.metric),
@@ -238,7 +269,10 @@ fn detectors(program: &Program, block: &mut Block) {
         block.fact("baseline", text);
     }
     if let Some(scoping) = program.dynamic_scoping {
-        block.fact("scoping", format!("a scope with too few samples to see a change by {} reports at its parent", scoping.effect));
+        block.fact(
+            "scoping",
+            format!("a scope with too few samples to see a change by {} reports at its parent", scoping.effect),
+        );
     }
 }
 
@@ -246,16 +280,37 @@ fn detectors(program: &Program, block: &mut Block) {
 pub(super) fn alert(program: &Program, spec: &TenantPipelineSpec) -> Block {
     let mut block = Block::new("alert", Room::Stage, "alert: alerts become incidents");
     block.fact("task", "one");
-    block.fact("key", "none: insights in order of window end, rule and scope, once every analyze task has passed that end");
+    block.fact(
+        "key",
+        "none: insights in order of window end, rule and scope, once every analyze task has passed that end",
+    );
     for (rule, resource) in program.alerts.iter().zip(&spec.alerts) {
-        let group: Vec<&str> = rule.group_by.iter().filter_map(|index| program.dimensions.get(usize::from(*index)).map(String::as_str)).collect();
+        let group: Vec<&str> = rule
+            .group_by
+            .iter()
+            .filter_map(|index| program.dimensions.get(usize::from(*index)).map(String::as_str))
+            .collect();
         let group = if group.is_empty() { String::new() } else { format!(", incidents by {}", group.join(", ")) };
-        let silenced: Vec<&str> = rule.inhibited_by.iter().filter_map(|index| program.alerts.get(usize::from(*index)).map(|rule| rule.name.as_str())).collect();
-        let silenced = if silenced.is_empty() { String::new() } else { format!(", silenced by {}", silenced.join(", ")) };
+        let silenced: Vec<&str> = rule
+            .inhibited_by
+            .iter()
+            .filter_map(|index| program.alerts.get(usize::from(*index)).map(|rule| rule.name.as_str()))
+            .collect();
+        let silenced =
+            if silenced.is_empty() { String::new() } else { format!(", silenced by {}", silenced.join(", ")) };
         let summary = resource.summary.as_ref().map_or_else(String::new, |summary| format!("; “{summary}”"));
-        block.fact(format!("alert {}", rule.name), format!("{}{group}{silenced}{summary}", severity_name(rule.severity)));
+        block.fact(
+            format!("alert {}", rule.name),
+            format!("{}{group}{silenced}{summary}", severity_name(rule.severity)),
+        );
     }
-    block.fact("state", format!("what waits for its time, firing alerts, incidents; one that begins again within {} goes on", span(QUIET)));
+    block.fact(
+        "state",
+        format!(
+            "what waits for its time, firing alerts, incidents; one that begins again within {} goes on",
+            span(QUIET)
+        ),
+    );
     block.fact("emits", "aggregates, alerts and incidents, findings");
     block
 }

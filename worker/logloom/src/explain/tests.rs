@@ -107,13 +107,18 @@ fn what_the_examples_do_not_have() {
 fn panes_that_are_folded_in_ingest_come_from_there() {
     let mut resources = Resources::new();
     let (before, _) = OTHER.split_once("  windows:").unwrap();
-    let alone = before.replace(", dedupe: { window: 1h, host: host }", "").replace("  multiline: { start: '^\\d{4}', field: message }\n", "");
+    let alone = before
+        .replace(", dedupe: { window: 1h, host: host }", "")
+        .replace("  multiline: { start: '^\\d{4}', field: message }\n", "");
     let text = format!("{alone}  windows: [{{ name: m1, tumbling: 1m }}]\n");
     resources.add_file("simple.yaml", text.as_bytes());
     let compilation = compile_all(resources);
     assert!(!compilation.has_errors(), "{:#?}", compilation.findings);
     let text = check_text(&drawn(&compilation));
-    assert!(text.contains("ingest: lines become rows and panes") && text.contains("correlate: rows become events ──"), "{text}");
+    assert!(
+        text.contains("ingest: lines become rows and panes") && text.contains("correlate: rows become events ──"),
+        "{text}"
+    );
     assert!(text.contains("from ingest: rows behind every window's lateness"), "{text}");
 }
 
@@ -122,7 +127,12 @@ fn arrows_begin_and_end_at_blocks() {
     for chart in [tenant("acme"), tenant("trainticket")] {
         let is_block = |id: &str| chart.blocks.iter().filter(|block| block.id == id).count() == 1;
         assert!(chart.arrows.iter().all(|arrow| is_block(&arrow.from) && is_block(&arrow.to)), "{:?}", chart.arrows);
-        assert!(chart.blocks.iter().all(|block| chart.arrows.iter().any(|arrow| arrow.from == block.id || arrow.to == block.id)));
+        assert!(
+            chart
+                .blocks
+                .iter()
+                .all(|block| chart.arrows.iter().any(|arrow| arrow.from == block.id || arrow.to == block.id))
+        );
     }
 }
 
@@ -133,6 +143,9 @@ fn no_word_breaks_a_drawing() {
     assert!(block.facts.is_empty());
     let arrow = Arrow { from: "a".to_owned(), to: "a".to_owned(), label: "\"".to_owned() };
     let chart = Chart { title: "t".to_owned(), blocks: vec![block], arrows: vec![arrow], ..Chart::default() };
-    assert!(mermaid(&chart).contains("a[\"say #quot;x#quot; \\ #lt;b#gt; #amp; #35;1 #96;y#96;\"]\n  a -->|\"#quot;\"| a\n"));
+    assert!(
+        mermaid(&chart)
+            .contains("a[\"say #quot;x#quot; \\ #lt;b#gt; #amp; #35;1 #96;y#96;\"]\n  a -->|\"#quot;\"| a\n")
+    );
     assert!(dot(&chart).contains(r#""a" [label="say \"x\" \\ <b> & #1 `y`\l", style=bold];"#));
 }

@@ -30,7 +30,9 @@ pub(super) fn shape(window: &Window) -> String {
     match window.kind {
         WindowKind::Tumbling { size } => format!("tumbling {}", span(size)),
         WindowKind::Sliding { size, slide } => format!("sliding {} every {}", span(size), span(slide)),
-        WindowKind::Session { gap, max_length } => format!("sessions {} apart, {} at most", span(gap), span(max_length)),
+        WindowKind::Session { gap, max_length } => {
+            format!("sessions {} apart, {} at most", span(gap), span(max_length))
+        }
         WindowKind::Count { size, slide } => format!("the last {size} events, every {slide}"),
     }
 }

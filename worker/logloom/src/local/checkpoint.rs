@@ -6,8 +6,8 @@
 use super::input::{ReadState, TailState};
 use super::output::Written;
 use logloom_chain::log::Offset;
-use logloom_chain::log::checkpoint::{Checkpoint, KEEP_NEWEST, LogIdentity, ObjectName, Task, candidates};
 use logloom_chain::log::Rules;
+use logloom_chain::log::checkpoint::{Checkpoint, KEEP_NEWEST, LogIdentity, ObjectName, Task, candidates};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
@@ -107,7 +107,11 @@ impl Store {
                 let found = entry.file_name().to_string_lossy().into_owned();
                 let is_generation = found.len() == 16 && found.bytes().all(|byte| byte.is_ascii_hexdigit());
                 if is_generation && found != own {
-                    return Err(CheckpointError::OtherGeneration { path: folder.to_owned(), found, expected: generation });
+                    return Err(CheckpointError::OtherGeneration {
+                        path: folder.to_owned(),
+                        found,
+                        expected: generation,
+                    });
                 }
             }
         }
@@ -181,8 +185,11 @@ impl Store {
     }
 
     fn trim(&self) -> Result<(), CheckpointError> {
-        let mut positions: Vec<Offset> =
-            self.listing()?.into_iter().filter_map(|name| if let ObjectName::At(position) = name { Some(position) } else { None }).collect();
+        let mut positions: Vec<Offset> = self
+            .listing()?
+            .into_iter()
+            .filter_map(|name| if let ObjectName::At(position) = name { Some(position) } else { None })
+            .collect();
         positions.sort_unstable();
         let old = positions.len().saturating_sub(KEEP_NEWEST);
         for position in &positions[..old] {

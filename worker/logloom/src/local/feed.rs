@@ -67,7 +67,13 @@ impl Feed {
     ///
     /// # Errors
     /// [`InputError`].
-    pub fn open(partition: &Partition, bound: usize, follow: bool, keep: Option<Keep>, state: Option<&InputState>) -> Result<Self, InputError> {
+    pub fn open(
+        partition: &Partition,
+        bound: usize,
+        follow: bool,
+        keep: Option<Keep>,
+        state: Option<&InputState>,
+    ) -> Result<Self, InputError> {
         let place = partition.place.clone();
         let source = match (&place, follow) {
             (Place::File(path), true) => Source::Tail(Box::new(match state.and_then(|state| state.tail) {

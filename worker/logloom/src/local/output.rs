@@ -36,7 +36,9 @@ pub const FILES: [Stream; 7] = [
 #[derive(Debug, Error)]
 pub enum OutputError {
     /// The file system refused.
-    #[error("cannot write {path}: {error}; free space or mend the folder, and run the same command again: it goes on where it stopped")]
+    #[error(
+        "cannot write {path}: {error}; free space or mend the folder, and run the same command again: it goes on where it stopped"
+    )]
     Write {
         /// Which file.
         path: PathBuf,
@@ -90,7 +92,12 @@ impl Outputs {
     ///
     /// # Errors
     /// [`OutputError::Write`].
-    pub fn open(folder: &Path, program: Arc<Program>, plan: Plan, written: Option<&[Written]>) -> Result<Self, OutputError> {
+    pub fn open(
+        folder: &Path,
+        program: Arc<Program>,
+        plan: Plan,
+        written: Option<&[Written]>,
+    ) -> Result<Self, OutputError> {
         let mut files = Vec::with_capacity(FILES.len());
         for (index, stream) in FILES.iter().enumerate() {
             let path = folder.join(format!("{}.jsonl", stream.name()));
@@ -112,7 +119,8 @@ impl Outputs {
     /// [`OutputError::Write`].
     pub fn flush(&mut self, to_disk: bool) -> Result<(), OutputError> {
         for output in &mut self.files {
-            let flushed = output.file.flush().and_then(|()| if to_disk { output.file.get_ref().sync_data() } else { Ok(()) });
+            let flushed =
+                output.file.flush().and_then(|()| if to_disk { output.file.get_ref().sync_data() } else { Ok(()) });
             flushed.map_err(|error| OutputError::Write { path: output.path.clone(), error })?;
         }
         Ok(())
@@ -129,10 +137,18 @@ impl Encoder {
     ///
     /// # Errors
     /// [`WireError`] when the bytes are no record of the stream.
-    pub fn encode(&self, stream: Stream, upstream: Upstream, payload: &[u8], line: &mut Vec<u8>) -> Result<(), WireError> {
+    pub fn encode(
+        &self,
+        stream: Stream,
+        upstream: Upstream,
+        payload: &[u8],
+        line: &mut Vec<u8>,
+    ) -> Result<(), WireError> {
         let Self { program, definition, plan } = self;
         let partition = plan.partition(upstream);
-        let source = partition.and_then(|partition| program.sources.get(usize::from(partition.source.0))).map_or("", |source| source.name.as_str());
+        let source = partition
+            .and_then(|partition| program.sources.get(usize::from(partition.source.0)))
+            .map_or("", |source| source.name.as_str());
         let number = partition.map_or(0, |partition| partition.number);
         match stream {
             Stream::Events => json::write_event(program, &EventRecord::read(payload)?, line),
@@ -157,7 +173,9 @@ impl Sink for Outputs {
 
     fn record(&mut self, stream: Stream, upstream: Upstream, _at: Position, payload: &[u8]) -> Result<(), OutputError> {
         self.line.clear();
-        self.encoder.encode(stream, upstream, payload, &mut self.line).map_err(|error| OutputError::Record { stream: stream.name(), error })?;
+        self.encoder
+            .encode(stream, upstream, payload, &mut self.line)
+            .map_err(|error| OutputError::Record { stream: stream.name(), error })?;
         self.line.push(b'\n');
         let Some(index) = FILES.iter().position(|file| *file == stream) else { return Ok(()) };
         let output = &mut self.files[index];

@@ -77,7 +77,9 @@ pub enum RunError {
         error: WireError,
     },
     /// The inputs are not those of the checkpoint.
-    #[error("the checkpoint was made with the inputs {before}, now they are {now}; give the same inputs, or begin with a new output folder")]
+    #[error(
+        "the checkpoint was made with the inputs {before}, now they are {now}; give the same inputs, or begin with a new output folder"
+    )]
     OtherInputs {
         /// Then.
         before: String,
@@ -133,7 +135,13 @@ pub fn plan(program: &Program, partitions: &[Partition]) -> Plan {
         let origin = Origin::new(&program.tenant, &partition.source, u128::from(place), partition.number);
         SourcePartition { source: SourceIndex(source), number: partition.number, origin }
     };
-    Plan { partitions: partitions.iter().map(partition).collect(), joins: 1, panes: 1, events: true, panes_in_ingest: program.panes_in_ingest }
+    Plan {
+        partitions: partitions.iter().map(partition).collect(),
+        joins: 1,
+        panes: 1,
+        events: true,
+        panes_in_ingest: program.panes_in_ingest,
+    }
 }
 
 /// The name without its folders: ids do not change when a folder moves.
@@ -185,7 +193,8 @@ pub fn run(
             (machine, Some(loaded.edge), loaded.position.0)
         }
     };
-    let outputs = Outputs::open(&settings.out, Arc::clone(program), plan, edge.as_ref().map(|edge| edge.written.as_slice()))?;
+    let outputs =
+        Outputs::open(&settings.out, Arc::clone(program), plan, edge.as_ref().map(|edge| edge.written.as_slice()))?;
     let feeds = open_feeds(program, partitions, settings, edge.as_ref())?;
     let claims = claims(program, partitions, settings);
     let quiet = vec![false; feeds.len()];
@@ -220,13 +229,19 @@ fn check_inputs(edge: &Edge, partitions: &[Partition]) -> Result<(), RunError> {
     Err(RunError::OtherInputs { before: before.join(", "), now: now.join(", ") })
 }
 
-fn open_feeds(program: &Program, partitions: &[Partition], settings: &Settings, edge: Option<&Edge>) -> Result<Vec<Feed>, RunError> {
+fn open_feeds(
+    program: &Program,
+    partitions: &[Partition],
+    settings: &Settings,
+    edge: Option<&Edge>,
+) -> Result<Vec<Feed>, RunError> {
     let mut feeds = Vec::with_capacity(partitions.len());
     for (index, partition) in partitions.iter().enumerate() {
         let source = program.sources.iter().find(|source| source.name == partition.source);
         let rule = source.map(|source| source.parse.size_rule());
         let bound = rule.as_ref().map_or(256 * 1024, |rule| rule.keep());
-        let keep = rule.filter(|rule| rule.wants_claim_check()).map(|_| Keep::new(&settings.out.join("superlogs"), partition));
+        let keep =
+            rule.filter(|rule| rule.wants_claim_check()).map(|_| Keep::new(&settings.out.join("superlogs"), partition));
         let state = edge.and_then(|edge| edge.inputs.get(index));
         feeds.push(Feed::open(partition, bound, settings.follow, keep, state)?);
     }
@@ -274,7 +289,11 @@ impl Run<'_> {
         while count < BATCH_LINES && self.machine.waiting_bytes(partition) < BATCH_BYTES {
             match self.feeds[partition].read()? {
                 Fed::Line(line, reference) => {
-                    let superlog = line.digest.map(|digest| Superlog { full_length: line.full_length, digest, reference: reference.as_deref() });
+                    let superlog = line.digest.map(|digest| Superlog {
+                        full_length: line.full_length,
+                        digest,
+                        reference: reference.as_deref(),
+                    });
                     self.machine.line(partition, RawLine { bytes: line.bytes, superlog }, None);
                     count += 1;
                 }

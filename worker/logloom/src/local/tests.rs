@@ -70,8 +70,12 @@ impl Site {
 
     fn run_to(&self, out: &Path, follow: bool, stop: &AtomicBool) -> Result<Summary, RunError> {
         let partitions = [Partition { source: "app".to_owned(), number: 0, place: Place::File(self.input()) }];
-        let settings =
-            Settings { out: out.to_owned(), checkpoints: out.join("checkpoint"), follow, checkpoint_every: Duration::from_millis(50) };
+        let settings = Settings {
+            out: out.to_owned(),
+            checkpoints: out.join("checkpoint"),
+            follow,
+            checkpoint_every: Duration::from_millis(50),
+        };
         run(&program(), &partitions, &settings, stop, &mut Silent)
     }
 
@@ -179,7 +183,12 @@ fn text_that_is_not_utf8_is_kept_as_far_as_it_is_text() {
 fn a_million_scopes_against_a_bound_of_ten_thousand_are_counted_coarser() {
     let mut input = Vec::new();
     for number in 0..1_000_000u32 {
-        let _ = writeln!(input, "{{\"ts\":{},\"service\":\"s{}\",\"host\":\"h{number}\",\"ms\":7}}", 1_767_225_600_000u64 + u64::from(number) / 2_000, number % 5);
+        let _ = writeln!(
+            input,
+            "{{\"ts\":{},\"service\":\"s{}\",\"host\":\"h{number}\",\"ms\":7}}",
+            1_767_225_600_000u64 + u64::from(number) / 2_000,
+            number % 5
+        );
     }
     let place = Site::with(&input);
     let summary = place.run();
@@ -195,7 +204,13 @@ fn a_million_scopes_against_a_bound_of_ten_thousand_are_counted_coarser() {
 
 #[test]
 fn times_of_another_age_are_dead_letters_and_move_no_window() {
-    let times = ["2026-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2026-01-01T00:00:00.5Z", "0001-01-01T00:00:00Z"];
+    let times = [
+        "2026-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "1970-01-01T00:00:00Z",
+        "2026-01-01T00:00:00.5Z",
+        "0001-01-01T00:00:00Z",
+    ];
     let input: String = times.iter().map(|time| line(time, "cart", "a")).collect();
     let place = Site::with(input.as_bytes());
     assert_eq!(place.run().unaccounted, 0);
@@ -227,7 +242,9 @@ fn an_alias_bomb_is_refused_before_it_goes_off() {
         format!("a{number}: &a{number} [{inside}]\n")
     };
     let levels: String = (1..12).map(level).collect();
-    let text = format!("apiVersion: logloom.io/v1alpha1\nkind: TenantPipeline\na0: &a0 [x,x,x,x,x,x,x,x,x]\n{levels}spec: *a11\n");
+    let text = format!(
+        "apiVersion: logloom.io/v1alpha1\nkind: TenantPipeline\na0: &a0 [x,x,x,x,x,x,x,x,x]\n{levels}spec: *a11\n"
+    );
     let started = Instant::now();
     assert!(findings(&text).iter().any(|finding| finding.reason == Reason::BadAlias));
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -257,7 +274,11 @@ impl SmallDisk {
     fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().ok()?;
         let option = format!("size={size}");
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &option, "tmpfs"]).arg(folder.path()).stderr(std::process::Stdio::null()).status();
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &option, "tmpfs"])
+            .arg(folder.path())
+            .stderr(std::process::Stdio::null())
+            .status();
         status.is_ok_and(|status| status.success()).then(|| Self(folder))
     }
 
@@ -280,7 +301,11 @@ fn a_full_disk_stops_the_run_and_the_next_one_goes_on() {
         eprintln!("skipped: mounting a small file system needs root");
         return;
     };
-    let input: String = (0..40_000).map(|second| line(&format!("2026-01-01T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60), "cart", "a")).collect();
+    let input: String = (0..40_000)
+        .map(|second| {
+            line(&format!("2026-01-01T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60), "cart", "a")
+        })
+        .collect();
     let place = Site::with(input.as_bytes());
     let whole = place.run();
     let out = disk.0.path().join("out");

@@ -71,9 +71,8 @@ impl Header {
         if !names.contains(&CONTENT) {
             return Err(HeaderError::NoContent { format: format.to_owned() });
         }
-        let finds_all = |regex: &Regex| {
-            names.iter().all(|name| regex.capture_names().flatten().any(|found| found == *name))
-        };
+        let finds_all =
+            |regex: &Regex| names.iter().all(|name| regex.capture_names().flatten().any(|found| found == *name));
         let bad_pattern = |source| HeaderError::BadPattern { format: format.to_owned(), source };
         // Whoever escapes something writes an expression; then a slip is better said than guessed at.
         let may_be_literal = !format.contains('\\');

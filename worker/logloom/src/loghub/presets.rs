@@ -47,11 +47,7 @@ impl Preset {
         Settings {
             masks: self.masks.iter().enumerate().map(mask).collect(),
             builtin_masks: false,
-            grouping: Grouping::Drain {
-                depth: self.depth,
-                similarity: self.similarity,
-                max_children: MAX_CHILDREN,
-            },
+            grouping: Grouping::Drain { depth: self.depth, similarity: self.similarity, max_children: MAX_CHILDREN },
             limits: Limits::default(),
         }
     }
@@ -75,11 +71,7 @@ pub const PRESETS: [Preset; 16] = [
     preset(
         "Android",
         "<Date> <Time>  <Pid>  <Tid> <Level> <Component>: <Content>",
-        &[
-            r"(/[\w-]+)+",
-            DOTTED_NAME,
-            r"\b(\-?\+?\d+)\b|\b0[Xx][a-fA-F\d]+\b|\b[a-fA-F\d]{4,}\b",
-        ],
+        &[r"(/[\w-]+)+", DOTTED_NAME, r"\b(\-?\+?\d+)\b|\b0[Xx][a-fA-F\d]+\b|\b[a-fA-F\d]{4,}\b"],
         (0.2, 6),
         0.911,
     ),
@@ -98,20 +90,8 @@ pub const PRESETS: [Preset; 16] = [
         (0.5, 4),
         0.998,
     ),
-    preset(
-        "HPC",
-        "<LogId> <Node> <Component> <State> <Time> <Flag> <Content>",
-        &[r"=\d+"],
-        (0.5, 4),
-        0.887,
-    ),
-    preset(
-        "Hadoop",
-        r"<Date> <Time> <Level> \[<Process>\] <Component>: <Content>",
-        &[IPV4],
-        (0.5, 4),
-        0.948,
-    ),
+    preset("HPC", "<LogId> <Node> <Component> <State> <Time> <Flag> <Content>", &[r"=\d+"], (0.5, 4), 0.887),
+    preset("Hadoop", r"<Date> <Time> <Level> \[<Process>\] <Component>: <Content>", &[IPV4], (0.5, 4), 0.948),
     preset("HealthApp", r"<Time>\|<Component>\|<Pid>\|<Content>", &[], (0.2, 4), 0.780),
     preset(
         "Linux",

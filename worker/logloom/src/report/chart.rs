@@ -137,7 +137,13 @@ impl Chart {
         }
         for tick in time_ticks(self.span) {
             let at = self.x(tick);
-            let _ = write!(svg, "<path class=\"grid\" d=\"M{at:.1} {:.1}v3\"/><text class=\"tick mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>", HEIGHT - BOTTOM, HEIGHT - 5.0, clock(tick));
+            let _ = write!(
+                svg,
+                "<path class=\"grid\" d=\"M{at:.1} {:.1}v3\"/><text class=\"tick mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
+                HEIGHT - BOTTOM,
+                HEIGHT - 5.0,
+                clock(tick)
+            );
         }
         for (index, line) in self.lines.iter().enumerate() {
             let mut path = String::new();
@@ -180,7 +186,12 @@ impl Chart {
                     );
                 }
                 Mark::Finding(at, text) => {
-                    let _ = write!(svg, "<g class=\"finding\"><title>{}</title><path d=\"{}\"/></g>", escape(text), diamond(self.x(*at), 9.0));
+                    let _ = write!(
+                        svg,
+                        "<g class=\"finding\"><title>{}</title><path d=\"{}\"/></g>",
+                        escape(text),
+                        diamond(self.x(*at), 9.0)
+                    );
                 }
             }
         }
@@ -202,7 +213,9 @@ impl Chart {
         }
         for mark in &self.marks {
             let _ = match mark {
-                Mark::Fault(start, end, fault) => write!(text, " Fault from {} to {}: {fault}.", clock(*start), clock(*end)),
+                Mark::Fault(start, end, fault) => {
+                    write!(text, " Fault from {} to {}: {fault}.", clock(*start), clock(*end))
+                }
                 Mark::Alert(at, alert) => write!(text, " Alert at {}: {alert}.", clock(*at)),
                 Mark::Finding(at, finding) => write!(text, " Finding at {}: {finding}.", clock(*at)),
             };
@@ -249,9 +262,14 @@ pub fn time_line(rows: &[Row], span: (i64, i64)) -> String {
         );
         for is_alert in [false, true] {
             let (class, shape) = if is_alert { ("alert", triangle(0.0, 4.5)) } else { ("finding", diamond(0.0, 15.0)) };
-            let times: BTreeSet<i64> = row.signals.iter().filter(|signal| signal.1 == is_alert).map(|signal| signal.0).collect();
+            let times: BTreeSet<i64> =
+                row.signals.iter().filter(|signal| signal.1 == is_alert).map(|signal| signal.0).collect();
             for at in times {
-                let _ = write!(html, "<svg x=\"{:.2}%\" class=\"{class}\" overflow=\"visible\"><path d=\"{shape}\"/></svg>", share(at));
+                let _ = write!(
+                    html,
+                    "<svg x=\"{:.2}%\" class=\"{class}\" overflow=\"visible\"><path d=\"{shape}\"/></svg>",
+                    share(at)
+                );
             }
         }
         html.push_str("</svg>");
@@ -259,7 +277,13 @@ pub fn time_line(rows: &[Row], span: (i64, i64)) -> String {
     html.push_str("<svg width=\"100%\" height=\"18\">");
     for tick in time_ticks(span) {
         let at = share(tick);
-        let anchor = if at < 4.0 { "" } else if at > 96.0 { " end" } else { " mid" };
+        let anchor = if at < 4.0 {
+            ""
+        } else if at > 96.0 {
+            " end"
+        } else {
+            " mid"
+        };
         let _ = write!(html, "<text class=\"tick{anchor}\" x=\"{at:.2}%\" y=\"12\">{}</text>", clock(tick));
     }
     html.push_str("</svg></div>");
@@ -287,7 +311,11 @@ mod tests {
             unit: text.to_owned(),
             span: (0, 60_000_000),
             lines: vec![Line { label: text.to_owned(), points: vec![(0, 1.0), (60_000_000, f64::NAN)] }],
-            marks: vec![Mark::Alert(0, text.to_owned()), Mark::Fault(0, 1, text.to_owned()), Mark::Finding(0, text.to_owned())],
+            marks: vec![
+                Mark::Alert(0, text.to_owned()),
+                Mark::Fault(0, 1, text.to_owned()),
+                Mark::Finding(0, text.to_owned()),
+            ],
         };
         let row = Row { label: text.to_owned(), place: text.to_owned(), fault: (0, 1), signals: vec![(0, true)] };
         for svg in [chart.svg(), time_line(&[row], (0, 60_000_000))] {

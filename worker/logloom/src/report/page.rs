@@ -53,16 +53,25 @@ impl Report<'_> {
         let mut environment = Environment::new();
         environment.add_template("report.html", TEMPLATE)?;
         let scores: Vec<(&str, Score<'_>)> = match self.truth {
-            Some(truth) => self.tenants.iter().map(|tenant| (tenant.name, Score::of(tenant.name, truth, tenant.outputs))).collect(),
+            Some(truth) => {
+                self.tenants.iter().map(|tenant| (tenant.name, Score::of(tenant.name, truth, tenant.outputs))).collect()
+            }
             None => Vec::new(),
         };
         let verdicts: Vec<&Verdict<'_>> = scores.iter().flat_map(|(_, score)| &score.verdicts).collect();
         let said = |pick: fn(&Score<'_>) -> Vec<String>| -> Vec<String> {
-            scores.iter().flat_map(|(name, score)| pick(score).into_iter().map(move |text| format!("{name}: {text}"))).collect()
+            scores
+                .iter()
+                .flat_map(|(name, score)| pick(score).into_iter().map(move |text| format!("{name}: {text}")))
+                .collect()
         };
         let missed: Vec<String> = match self.running {
             Some(_) => Vec::new(),
-            None => verdicts.iter().filter(|verdict| verdict.by.is_none()).map(|verdict| verdict.fault.text.clone()).collect(),
+            None => verdicts
+                .iter()
+                .filter(|verdict| verdict.by.is_none())
+                .map(|verdict| verdict.fault.text.clone())
+                .collect(),
         };
         let mut charts = 0;
         environment.get_template("report.html")?.render(context! {
@@ -100,10 +109,12 @@ impl Report<'_> {
 
     fn headline(&self, scores: &[(&str, Score<'_>)]) -> Vec<Value> {
         let part = |good: bool, text: String| context! { class => if good { "good" } else { "bad" }, text => text };
-        let unaccounted: i64 = self.tenants.iter().map(|tenant| crate::local::ledger::unaccounted(&tenant.outputs.ledger)).sum();
+        let unaccounted: i64 =
+            self.tenants.iter().map(|tenant| crate::local::ledger::unaccounted(&tenant.outputs.ledger)).sum();
         let unaccounted = part(unaccounted == 0, format!("{unaccounted} lines unaccounted for"));
         if scores.is_empty() {
-            let alerts = self.tenants.iter().flat_map(|tenant| &tenant.outputs.signals).filter(|signal| signal.is_alert).count();
+            let alerts =
+                self.tenants.iter().flat_map(|tenant| &tenant.outputs.signals).filter(|signal| signal.is_alert).count();
             return vec![context! { class => "", text => format!("{alerts} alerts") }, unaccounted];
         }
         let all: usize = scores.iter().map(|(_, score)| score.verdicts.len()).sum();
@@ -128,10 +139,13 @@ impl Report<'_> {
 
     fn tenant(&self, index: usize, tenant: &Tenant<'_>, charts: &mut usize) -> Value {
         let outputs = tenant.outputs;
-        let faults: Vec<&Fault> = self.truth.iter().flat_map(|truth| &truth.faults).filter(|fault| fault.tenant == tenant.name).collect();
-        let (alerts, findings): (Vec<&Signal>, Vec<&Signal>) = outputs.signals.iter().partition(|signal| signal.is_alert);
+        let faults: Vec<&Fault> =
+            self.truth.iter().flat_map(|truth| &truth.faults).filter(|fault| fault.tenant == tenant.name).collect();
+        let (alerts, findings): (Vec<&Signal>, Vec<&Signal>) =
+            outputs.signals.iter().partition(|signal| signal.is_alert);
         let fresh = outputs.signals.iter().filter(|signal| signal.name == "new_template");
-        let fresh: Vec<Value> = fresh.map(|signal| context! { at => clock(signal.at), text => template_text(signal) }).collect();
+        let fresh: Vec<Value> =
+            fresh.map(|signal| context! { at => clock(signal.at), text => template_text(signal) }).collect();
         let mut templates: Vec<_> = outputs.templates.iter().collect();
         templates.sort_by_key(|template| std::cmp::Reverse(template.count));
         let templates: Vec<Value> = templates
@@ -139,7 +153,10 @@ impl Report<'_> {
             .take(TEMPLATES)
             .map(|template| context! { count => number(template.count as f64), first => clock(template.first), text => &template.text })
             .collect();
-        let dead = outputs.dead.iter().map(|(reason, (detail, raw))| context! { reason => reason, detail => detail, raw => raw });
+        let dead = outputs
+            .dead
+            .iter()
+            .map(|(reason, (detail, raw))| context! { reason => reason, detail => detail, raw => raw });
         context! {
             id => format!("t{index}"),
             name => tenant.name,
@@ -167,16 +184,19 @@ impl Report<'_> {
         let mut groups = Vec::new();
         for (rule, all) in rules {
             let is_marked = |series: &&Series| {
-                outputs.signals.iter().any(|signal| signal.scope == series.scope) || faults.iter().any(|fault| fault.scope == series.scope)
+                outputs.signals.iter().any(|signal| signal.scope == series.scope)
+                    || faults.iter().any(|fault| fault.scope == series.scope)
             };
-            let (mut shown, mut others): (Vec<&Series>, Vec<&Series>) = all.iter().partition(|series| is_marked(series));
+            let (mut shown, mut others): (Vec<&Series>, Vec<&Series>) =
+                all.iter().partition(|series| is_marked(series));
             if shown.is_empty() {
                 shown = others.drain(..others.len().min(SHOWN / 2)).collect();
             }
             others.splice(0..0, shown.drain(shown.len().min(SHOWN)..));
             let left_out = others.len().saturating_sub(OTHERS);
             others.truncate(OTHERS);
-            let mut scope = |series: &&Series, with_table: bool| self.scope(series, outputs, faults, with_table, charts_made);
+            let mut scope =
+                |series: &&Series, with_table: bool| self.scope(series, outputs, faults, with_table, charts_made);
             let shown: Vec<Value> = shown.iter().map(|series| scope(series, true)).collect();
             let others: Vec<Value> = others.iter().map(|series| scope(series, false)).collect();
             let mut parts = vec![context! { scopes => shown }];
@@ -188,7 +208,14 @@ impl Report<'_> {
         groups
     }
 
-    fn scope(&self, series: &Series, outputs: &Outputs, faults: &[&Fault], with_table: bool, made: &mut usize) -> Value {
+    fn scope(
+        &self,
+        series: &Series,
+        outputs: &Outputs,
+        faults: &[&Fault],
+        with_table: bool,
+        made: &mut usize,
+    ) -> Value {
         let span = self.span();
         let here = outputs.signals.iter().filter(|signal| signal.scope == series.scope && !signal.scope.is_empty());
         let marks: Vec<(Option<&Signal>, Mark)> = faults
@@ -197,7 +224,10 @@ impl Report<'_> {
             .map(|fault| (None, Mark::Fault(fault.start, fault.end, fault.text.clone())))
             .chain(here.map(|signal| {
                 let text = format!("{}: {}", signal.name, signal.summary);
-                (Some(signal), if signal.is_alert { Mark::Alert(signal.at, text) } else { Mark::Finding(signal.at, text) })
+                (
+                    Some(signal),
+                    if signal.is_alert { Mark::Alert(signal.at, text) } else { Mark::Finding(signal.at, text) },
+                )
             }))
             .collect();
         let place = scope_text(&series.scope);
@@ -270,9 +300,14 @@ fn template_text(signal: &Signal) -> &str {
 fn facts(tenant: &Tenant<'_>, alerts: usize, findings: usize) -> String {
     let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let pace = tenant.pace.map_or(String::new(), |(lines, seconds)| {
-        format!(" {} lines in {seconds:.1} s, {} events/s.", number(lines as f64), number((lines as f64 / seconds.max(1e-9)).round()))
+        format!(
+            " {} lines in {seconds:.1} s, {} events/s.",
+            number(lines as f64),
+            number((lines as f64 / seconds.max(1e-9)).round())
+        )
     });
-    let (alerts, incidents, findings) = (plural(alerts, "alert"), plural(tenant.outputs.incidents, "incident"), plural(findings, "finding"));
+    let (alerts, incidents, findings) =
+        (plural(alerts, "alert"), plural(tenant.outputs.incidents, "incident"), plural(findings, "finding"));
     format!("{alerts} in {incidents}, {findings} of detectors.{pace}")
 }
 
@@ -281,7 +316,9 @@ fn ledger_rows(outputs: &Outputs) -> Vec<Value> {
     let row = |(name, source): (&String, &serde_json::Value)| {
         let count = |field: &str| source[field].as_f64().map_or("?".to_owned(), number);
         let dropped = source["dropped"].as_object().into_iter().flatten();
-        let dropped: Vec<String> = dropped.map(|(reason, count)| format!("{reason} {}", count.as_f64().map_or("?".to_owned(), number))).collect();
+        let dropped: Vec<String> = dropped
+            .map(|(reason, count)| format!("{reason} {}", count.as_f64().map_or("?".to_owned(), number)))
+            .collect();
         context! {
             name => name,
             in => count("in"),

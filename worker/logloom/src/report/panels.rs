@@ -33,7 +33,9 @@ fn names(series: &Series) -> BTreeSet<&str> {
 fn panels(series: &Series) -> Vec<Panel> {
     let names = names(series);
     let prefixes: Vec<String> = names.iter().filter_map(|name| name.strip_suffix("p50")).map(str::to_owned).collect();
-    let is_part = |name: &str| prefixes.iter().any(|prefix| name.strip_prefix(prefix.as_str()).is_some_and(|part| PARTS.contains(&part)));
+    let is_part = |name: &str| {
+        prefixes.iter().any(|prefix| name.strip_prefix(prefix.as_str()).is_some_and(|part| PARTS.contains(&part)))
+    };
     let mut panels: Vec<Panel> = prefixes.iter().cloned().map(Panel::Quantiles).collect();
     panels.push(Panel::Rate);
     panels.extend(names.iter().filter(|name| !is_part(name)).map(|name| Panel::Value((*name).to_owned())));
@@ -75,16 +77,26 @@ pub(super) fn charts(
         let (metric, unit, lines, caption) = match &panel {
             Panel::Quantiles(prefix) => {
                 let metric = prefix.trim_end_matches('_').to_owned();
-                let lines = vec![line(series, "p50", named(&format!("{prefix}p50"))), line(series, "p99", named(&format!("{prefix}p99")))];
+                let lines = vec![
+                    line(series, "p50", named(&format!("{prefix}p50"))),
+                    line(series, "p99", named(&format!("{prefix}p99"))),
+                ];
                 let unit = unit(&metric);
-                let caption = format!("{metric}: p50 (solid), p99 (dashed){}", if unit.is_empty() { String::new() } else { format!(", {unit}") });
+                let caption = format!(
+                    "{metric}: p50 (solid), p99 (dashed){}",
+                    if unit.is_empty() { String::new() } else { format!(", {unit}") }
+                );
                 (metric, unit, lines, caption)
             }
             Panel::Rate => {
-                let rate = |point: &super::read::Point, end: i64| Some(point.count / ((end - point.start).max(1) as f64 / 1e6));
+                let rate = |point: &super::read::Point, end: i64| {
+                    Some(point.count / ((end - point.start).max(1) as f64 / 1e6))
+                };
                 ("count".to_owned(), "/s", vec![line(series, "events", rate)], "events per second".to_owned())
             }
-            Panel::Value(name) => (name.clone(), unit(name), vec![line(series, name, named(name))], format!("{name} per window")),
+            Panel::Value(name) => {
+                (name.clone(), unit(name), vec![line(series, name, named(name))], format!("{name} per window"))
+            }
         };
         let fits = |signal: &Signal| signal.speaks_of(&metric);
         let marks = marks.iter().filter(|(signal, _)| signal.is_none_or(fits)).map(|(_, mark)| mark.clone()).collect();
@@ -96,7 +108,10 @@ pub(super) fn charts(
 
 /// The same values as text: names of the columns, and a row per window.
 pub(super) fn table(series: &Series) -> (Vec<String>, Vec<Vec<String>>) {
-    let names: Vec<&str> = names(series).into_iter().filter(|name| !["_sum", "_min", "_avg", "_count"].iter().any(|part| name.ends_with(part))).collect();
+    let names: Vec<&str> = names(series)
+        .into_iter()
+        .filter(|name| !["_sum", "_min", "_avg", "_count"].iter().any(|part| name.ends_with(part)))
+        .collect();
     let row = |(end, point): (&i64, &super::read::Point)| {
         let mut cells = vec![clock(*end), number(point.count)];
         cells.extend(names.iter().map(|name| point.values.get(*name).map_or("–".to_owned(), |value| number(*value))));
@@ -122,7 +137,10 @@ mod tests {
     #[test]
     fn a_distribution_is_one_chart_and_every_other_value_one_more() {
         let series = series(&[("took_ms_p50", 1.0), ("took_ms_p99", 9.0), ("took_ms_max", 9.5), ("errors", 2.0)]);
-        assert_eq!(panels(&series), [Panel::Quantiles("took_ms_".to_owned()), Panel::Rate, Panel::Value("errors".to_owned())]);
+        assert_eq!(
+            panels(&series),
+            [Panel::Quantiles("took_ms_".to_owned()), Panel::Rate, Panel::Value("errors".to_owned())]
+        );
         let charts = charts(&series, "x", (0, 60_000_000), &[], &mut 0);
         assert_eq!(charts[0].0.unit, "ms");
         assert_eq!(charts[1].0.lines[0].points, [(60_000_000, 2.0)], "120 events in a minute");
@@ -130,6 +148,9 @@ mod tests {
 
     #[test]
     fn quantiles_that_a_rule_names_itself_are_known_too() {
-        assert_eq!(panels(&series(&[("p50", 1.0), ("p99", 2.0), ("sum", 3.0)])), [Panel::Quantiles(String::new()), Panel::Rate]);
+        assert_eq!(
+            panels(&series(&[("p50", 1.0), ("p99", 2.0), ("sum", 3.0)])),
+            [Panel::Quantiles(String::new()), Panel::Rate]
+        );
     }
 }

@@ -141,7 +141,14 @@ impl Outputs {
         let mut findings = BTreeMap::new();
         each(&folder.join("findings.jsonl"), |record| signal(&record, false, &mut findings))?;
         outputs.signals = alerts.into_values().chain(findings.into_values()).collect();
-        outputs.signals.sort_by(|left, right| (left.at, !left.is_alert, &left.name, &left.scope).cmp(&(right.at, !right.is_alert, &right.name, &right.scope)));
+        outputs.signals.sort_by(|left, right| {
+            (left.at, !left.is_alert, &left.name, &left.scope).cmp(&(
+                right.at,
+                !right.is_alert,
+                &right.name,
+                &right.scope,
+            ))
+        });
         outputs.series = series(&folder.join("aggregates.jsonl"))?;
         outputs.templates = templates(&folder.join("templates.jsonl"))?;
         each(&folder.join("deadletter.jsonl"), |record| {
@@ -160,7 +167,11 @@ impl Outputs {
 
 fn ledger(path: &Path) -> Result<Value, ReadError> {
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| ReadError::Line { path: path.to_owned(), line: error.line(), error }),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| ReadError::Line {
+            path: path.to_owned(),
+            line: error.line(),
+            error,
+        }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Value::Null),
         Err(error) => Err(ReadError::Io { path: path.to_owned(), error }),
     }

@@ -77,7 +77,8 @@ pub fn explains(fault: &Fault, signal: &Signal) -> bool {
 
 /// True when a signal finds a fault: it is about the fault's own scope, and about what the fault changes.
 fn finds(fault: &Fault, signal: &Signal) -> bool {
-    let shows = |phrase: &String| !signal.is_alert && signal.name == "new_template" && signal.summary.contains(phrase.as_str());
+    let shows =
+        |phrase: &String| !signal.is_alert && signal.name == "new_template" && signal.summary.contains(phrase.as_str());
     let fits = signal.speaks_of(&fault.metric) || fault.phrase.as_ref().is_some_and(shows);
     fits && is_related(&fault.scope, &signal.scope) && explains(fault, signal)
 }
@@ -137,7 +138,8 @@ mod tests {
     fn callers_explain_alerts_but_do_not_find_the_fault() {
         let felt = alert(&[("service", "frontend"), ("region", "eu")], 12);
         assert!(explains(&fault(), &felt) && !finds(&fault(), &felt));
-        let other = Signal { numbers: vec![("usual.calls".to_owned(), "1".to_owned())], ..alert(&[("service", "cart")], 12) };
+        let other =
+            Signal { numbers: vec![("usual.calls".to_owned(), "1".to_owned())], ..alert(&[("service", "cart")], 12) };
         assert!(explains(&fault(), &other) && !finds(&fault(), &other), "a metric that the fault does not change");
     }
 

@@ -40,11 +40,16 @@ pub(super) fn compare(stream: &str, expected: &[JsonMap], found: &[Value]) -> Ve
             continue;
         }
         let place = path::item(stream, index);
-        let free: Vec<&Value> = found.iter().zip(&taken).filter(|(_, taken)| taken.is_none()).map(|(record, _)| record).collect();
+        let free: Vec<&Value> =
+            found.iter().zip(&taken).filter(|(_, taken)| taken.is_none()).map(|(record, _)| record).collect();
         let nearest = free.iter().map(|record| mismatches(entry, record)).min_by_key(Vec::len);
         match nearest {
             None => {
-                let came = if found.is_empty() { "nothing".to_owned() } else { format!("no record beside the {} that other entries match", found.len()) };
+                let came = if found.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    format!("no record beside the {} that other entries match", found.len())
+                };
                 let wanted = shorten(&serde_json::to_string(entry).unwrap_or_default());
                 differences.push((path::item(&around, index), difference(place, wanted, came)));
             }
@@ -125,7 +130,9 @@ fn value(expected: &Value, found: Option<&Value>, at: &str, all: &mut Vec<Mismat
         _ if equal(expected, found) => {}
         _ => {
             let found = match (expected, found) {
-                (Value::Array(_), Value::Array(items)) => format!("{} items: {}", items.len(), shorten(&found.to_string())),
+                (Value::Array(_), Value::Array(items)) => {
+                    format!("{} items: {}", items.len(), shorten(&found.to_string()))
+                }
                 _ => shorten(&found.to_string()),
             };
             all.push(Mismatch { path: at.to_owned(), expected: shorten(&expected.to_string()), found });
@@ -139,7 +146,9 @@ fn equal(expected: &Value, found: &Value) -> bool {
             (Some(left), Some(right)) => left == right || (left - right).abs() <= left.abs() * 1e-9,
             _ => left == right,
         },
-        (Value::String(left), Value::String(right)) => left == right || instant(left).is_some_and(|left| instant(right) == Some(left)),
+        (Value::String(left), Value::String(right)) => {
+            left == right || instant(left).is_some_and(|left| instant(right) == Some(left))
+        }
         _ => expected == found,
     }
 }
@@ -155,7 +164,9 @@ mod tests {
 
     fn shown(expected: Value, found: Value) -> Vec<String> {
         let found: Vec<Value> = serde_json::from_value(found).unwrap();
-        let show = |(path, difference): (String, Difference)| format!("{path} | {}: {} / {}", difference.place, difference.expected, difference.found);
+        let show = |(path, difference): (String, Difference)| {
+            format!("{path} | {}: {} / {}", difference.place, difference.expected, difference.found)
+        };
         compare("alerts", &entries(expected), &found).into_iter().map(show).collect()
     }
 
@@ -180,28 +191,36 @@ mod tests {
         assert_eq!(shown(json!([{ "rule": "slow" }, { "n": 1 }]), found.clone()), Vec::<String>::new());
         assert_eq!(shown(json!([{ "n": 1 }, { "n": 1 }]), found), ["expect.alerts[1].n | alerts[1].n: 1 / 2"]);
         let one = json!([{ "n": 1 }]);
-        assert_eq!(shown(json!([{ "n": 1 }, { "n": 1 }]), one), [
-            "expect.alerts[1] | alerts[1]: {\"n\":1} / no record beside the 1 that other entries match"
-        ]);
+        assert_eq!(
+            shown(json!([{ "n": 1 }, { "n": 1 }]), one),
+            ["expect.alerts[1] | alerts[1]: {\"n\":1} / no record beside the 1 that other entries match"]
+        );
     }
 
     #[test]
     fn what_differs_is_that_of_the_nearest_record() {
         let found = json!([{ "rule": "a", "state": "firing" }, { "rule": "b", "state": "firing", "numbers": [1, 2] }]);
         let expected = json!([{ "rule": "b", "state": "resolved", "numbers": [1] }]);
-        assert_eq!(shown(expected, found), [
-            "expect.alerts[0].numbers | alerts[0].numbers: [1] / 2 items: [1,2]",
-            "expect.alerts[0].state | alerts[0].state: \"resolved\" / \"firing\"",
-        ]);
-        assert_eq!(shown(json!([{ "a b": { "c": 1 } }]), json!([{ "a b": { "c": 2 } }])), [
-            "expect.alerts[0][\"a b\"].c | alerts[0][\"a b\"].c: 1 / 2"
-        ]);
+        assert_eq!(
+            shown(expected, found),
+            [
+                "expect.alerts[0].numbers | alerts[0].numbers: [1] / 2 items: [1,2]",
+                "expect.alerts[0].state | alerts[0].state: \"resolved\" / \"firing\"",
+            ]
+        );
+        assert_eq!(
+            shown(json!([{ "a b": { "c": 1 } }]), json!([{ "a b": { "c": 2 } }])),
+            ["expect.alerts[0][\"a b\"].c | alerts[0][\"a b\"].c: 1 / 2"]
+        );
     }
 
     #[test]
     fn an_empty_list_says_none() {
         assert_eq!(shown(json!([]), json!([])), Vec::<String>::new());
-        assert_eq!(shown(json!([]), json!([{ "n": 1 }])), ["expect.alerts | alerts: none / 1 record, the first is {\"n\":1}"]);
+        assert_eq!(
+            shown(json!([]), json!([{ "n": 1 }])),
+            ["expect.alerts | alerts: none / 1 record, the first is {\"n\":1}"]
+        );
         assert_eq!(shown(json!([{ "n": 1 }]), json!([])), ["expect.alerts[0] | alerts[0]: {\"n\":1} / nothing"]);
     }
 }

@@ -9,14 +9,27 @@ use std::fmt::Write as _;
 pub fn junit(report: &Report) -> String {
     let (tests, failed, errors) = (report.cases.len(), report.failed(), report.findings.len());
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(xml, "<testsuites name=\"logloom\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\">", tests + errors);
+    let _ = writeln!(
+        xml,
+        "<testsuites name=\"logloom\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\">",
+        tests + errors
+    );
     if errors > 0 {
         let _ = writeln!(xml, "  <testsuite name=\"validate\" tests=\"{errors}\" failures=\"0\" errors=\"{errors}\">");
         for finding in &report.findings {
             let name = [finding.resource.as_str(), finding.path.as_str()].join(" ");
-            let _ = writeln!(xml, "    <testcase classname=\"validate\" name=\"{}\"{}>", escape(name.trim()), place(&finding.position));
+            let _ = writeln!(
+                xml,
+                "    <testcase classname=\"validate\" name=\"{}\"{}>",
+                escape(name.trim()),
+                place(&finding.position)
+            );
             let (reason, message) = (escape(finding.reason.as_str()), escape(&finding.message));
-            let _ = writeln!(xml, "      <error type=\"{reason}\" message=\"{message}\">{}</error>", escape(&finding.remedy));
+            let _ = writeln!(
+                xml,
+                "      <error type=\"{reason}\" message=\"{message}\">{}</error>",
+                escape(&finding.remedy)
+            );
             xml.push_str("    </testcase>\n");
         }
         xml.push_str("  </testsuite>\n");
@@ -24,7 +37,12 @@ pub fn junit(report: &Report) -> String {
     for suite in report.cases.chunk_by(|left, right| left.resource == right.resource) {
         let failed = suite.iter().filter(|case| !case.passed()).count();
         let name = suite.first().map_or("", |case| case.resource.as_str());
-        let _ = writeln!(xml, "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\">", escape(name), suite.len());
+        let _ = writeln!(
+            xml,
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\">",
+            escape(name),
+            suite.len()
+        );
         suite.iter().for_each(|case| write_case(&mut xml, case));
         xml.push_str("  </testsuite>\n");
     }
@@ -33,7 +51,13 @@ pub fn junit(report: &Report) -> String {
 }
 
 fn write_case(xml: &mut String, case: &Case) {
-    let _ = write!(xml, "    <testcase classname=\"{}\" name=\"{}\"{}", escape(&case.resource), escape(&case.name), place(&case.position));
+    let _ = write!(
+        xml,
+        "    <testcase classname=\"{}\" name=\"{}\"{}",
+        escape(&case.resource),
+        escape(&case.name),
+        place(&case.position)
+    );
     let Some(first) = case.differences.first() else {
         xml.push_str("/>\n");
         return;
@@ -50,7 +74,9 @@ fn write_case(xml: &mut String, case: &Case) {
 }
 
 fn place(position: &Option<Position>) -> String {
-    position.as_ref().map_or_else(String::new, |position| format!(" file=\"{}\" line=\"{}\"", escape(&position.file), position.line))
+    position
+        .as_ref()
+        .map_or_else(String::new, |position| format!(" file=\"{}\" line=\"{}\"", escape(&position.file), position.line))
 }
 
 /// Text for element and attribute alike. Characters that XML 1.0 does not allow at all become U+FFFD.
@@ -78,6 +104,9 @@ mod tests {
 
     #[test]
     fn no_text_breaks_the_xml() {
-        assert_eq!(escape("a<b>&\"c\"\n\t\u{1b}[0m\u{0}é"), "a&lt;b&gt;&amp;&quot;c&quot;&#10;&#9;\u{fffd}[0m\u{fffd}é");
+        assert_eq!(
+            escape("a<b>&\"c\"\n\t\u{1b}[0m\u{0}é"),
+            "a&lt;b&gt;&amp;&quot;c&quot;&#10;&#9;\u{fffd}[0m\u{fffd}é"
+        );
     }
 }

@@ -84,7 +84,11 @@ impl Report {
 /// Runs every test of everything that compiles.
 pub fn run(compilation: &Compilation) -> Report {
     let errors = compilation.findings.iter().filter(|finding| finding.is_error());
-    let mut report = Report { findings: errors.cloned().collect(), sources: compilation.resources.sources.clone(), ..Report::default() };
+    let mut report = Report {
+        findings: errors.cloned().collect(),
+        sources: compilation.resources.sources.clone(),
+        ..Report::default()
+    };
     for manifest in &compilation.resources.manifests {
         manifest_cases(compilation, manifest, &mut report);
     }
@@ -95,7 +99,12 @@ pub fn run(compilation: &Compilation) -> Report {
 }
 
 /// Makes a case of the test with this index.
-fn case(document: &Document, index: usize, name: &str, differences: impl IntoIterator<Item = (String, Difference)>) -> Case {
+fn case(
+    document: &Document,
+    index: usize,
+    name: &str,
+    differences: impl IntoIterator<Item = (String, Difference)>,
+) -> Case {
     let test = format!("spec.tests[{index}]");
     let place = |(path, difference): (String, Difference)| {
         let position = document.value_position(&format!("{test}.{path}"));
@@ -131,7 +140,8 @@ fn pipeline_cases(compilation: &Compilation, pipeline: &Loaded<TenantPipeline>, 
     let Ok(compiled) = compilation.compile(pipeline) else { return };
     let not_local = check_local(&document.name, &resource.spec, None).into_iter();
     // A suspended pipeline has tests all the same.
-    let not_local: Vec<Finding> = not_local.filter(|finding| finding.is_error() && finding.path != "spec.suspend").collect();
+    let not_local: Vec<Finding> =
+        not_local.filter(|finding| finding.is_error() && finding.path != "spec.suspend").collect();
     if !not_local.is_empty() {
         report.findings.extend(compilation.resources.locate(not_local));
         return;

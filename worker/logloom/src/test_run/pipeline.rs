@@ -39,7 +39,12 @@ pub(super) fn run(program: &Arc<Program>, test: &PipelineTest) -> Vec<(String, D
     let records = match records(program, test) {
         Ok(records) => records,
         Err(error) => {
-            let difference = Difference { place: "input".to_owned(), position: None, expected: "a run to the end".to_owned(), found: error.to_string() };
+            let difference = Difference {
+                place: "input".to_owned(),
+                position: None,
+                expected: "a run to the end".to_owned(),
+                found: error.to_string(),
+            };
             return vec![("input".to_owned(), difference)];
         }
     };
@@ -69,7 +74,10 @@ fn unknown_sources(program: &Program, test: &PipelineTest) -> Vec<(String, Diffe
         if !names.contains(&line.source.as_str()) {
             let place = format!("input[{index}].source");
             let expected = format!("one of {}", names.join(", "));
-            differences.push((place.clone(), Difference { place, position: None, expected, found: format!("{:?}", line.source.as_str()) }));
+            differences.push((
+                place.clone(),
+                Difference { place, position: None, expected, found: format!("{:?}", line.source.as_str()) },
+            ));
         }
     }
     differences
@@ -132,7 +140,13 @@ fn plan(program: &Program) -> Plan {
         number: 0,
         origin: Origin::new(&program.tenant, &source.name, 0, 0),
     };
-    Plan { partitions: (0u16..).zip(&program.sources).map(partition).collect(), joins: 1, panes: 1, events: true, panes_in_ingest: program.panes_in_ingest }
+    Plan {
+        partitions: (0u16..).zip(&program.sources).map(partition).collect(),
+        joins: 1,
+        panes: 1,
+        events: true,
+        panes_in_ingest: program.panes_in_ingest,
+    }
 }
 
 struct Collector {
@@ -148,12 +162,16 @@ impl Sink for Collector {
     fn record(&mut self, stream: Stream, upstream: Upstream, _at: Position, payload: &[u8]) -> Result<(), TestError> {
         self.line.clear();
         let name = stream.name();
-        self.encoder.encode(stream, upstream, payload, &mut self.line).map_err(|error| TestError::Record { stream: name, error })?;
+        self.encoder
+            .encode(stream, upstream, payload, &mut self.line)
+            .map_err(|error| TestError::Record { stream: name, error })?;
         if self.line.is_empty() {
             return Ok(());
         }
-        let mut record: Value = serde_json::from_slice(&self.line).map_err(|error| TestError::Json { stream: name, error })?;
-        let is_window = stream == Stream::Aggregates && record["rule"].as_str().is_some_and(|rule| !self.own_rules.contains(rule));
+        let mut record: Value =
+            serde_json::from_slice(&self.line).map_err(|error| TestError::Json { stream: name, error })?;
+        let is_window =
+            stream == Stream::Aggregates && record["rule"].as_str().is_some_and(|rule| !self.own_rules.contains(rule));
         let name = if is_window { "windows" } else { name };
         if let (true, Some(window)) = (is_window, record.as_object_mut()) {
             window.remove("rule");

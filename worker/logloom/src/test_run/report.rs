@@ -18,8 +18,15 @@ pub fn human(report: &Report, style: Style) -> String {
         } else {
             let _ = writeln!(text, "{red}FAIL{reset} {} {}{}", case.resource, case.name, at(&case.position));
             for difference in &case.differences {
-                let place = difference.position.as_ref().map_or_else(String::new, |position| format!("{}:{}: ", position.file, position.line));
-                let _ = writeln!(text, "     {place}{}: expected {}, found {}", difference.place, difference.expected, difference.found);
+                let place = difference
+                    .position
+                    .as_ref()
+                    .map_or_else(String::new, |position| format!("{}:{}: ", position.file, position.line));
+                let _ = writeln!(
+                    text,
+                    "     {place}{}: expected {}, found {}",
+                    difference.place, difference.expected, difference.found
+                );
             }
         }
     }

@@ -121,7 +121,8 @@ fn as_json_and_junit() {
 fn colour_changes_no_text() {
     let report = run(&compiled(&[("web.yaml", MANIFEST)]));
     let coloured = human(&report, Style::Colour);
-    let plain = ["\u{1b}[32m", "\u{1b}[1;31m", "\u{1b}[0m"].iter().fold(coloured.clone(), |text, code| text.replace(code, ""));
+    let plain =
+        ["\u{1b}[32m", "\u{1b}[1;31m", "\u{1b}[0m"].iter().fold(coloured.clone(), |text, code| text.replace(code, ""));
     assert_ne!(coloured, plain);
     assert_eq!(plain, human(&report, Style::Plain));
 }
@@ -140,7 +141,10 @@ fn a_report_is_clean_only_when_everything_ran_and_passed() {
 fn what_local_mode_cannot_run_is_said_and_a_suspended_pipeline_is_tested() {
     let suspended = PIPELINE.replace("spec:\n", "spec:\n  suspend: true\n");
     assert_eq!(run(&compiled(&[("web.yaml", MANIFEST), ("shop.yaml", &suspended)])).cases.len(), 6);
-    let waterfall = PIPELINE.replace("  aggregate:", "  detect: { subspace: { window: m1, dimensions: [service], anomalousWhen: \"ms > 10.0\" } }\n  aggregate:");
+    let waterfall = PIPELINE.replace(
+        "  aggregate:",
+        "  detect: { subspace: { window: m1, dimensions: [service], anomalousWhen: \"ms > 10.0\" } }\n  aggregate:",
+    );
     let report = run(&compiled(&[("web.yaml", MANIFEST), ("shop.yaml", &waterfall)]));
     let paths: Vec<&str> = report.findings.iter().map(|finding| finding.path.as_str()).collect();
     assert_eq!((report.cases.len(), paths), (3, vec!["spec.detect.subspace"]));

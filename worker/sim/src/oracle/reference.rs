@@ -59,7 +59,8 @@ impl Pass<'_> {
     /// All lines in the order in which sources took them.
     fn lines(&mut self) {
         let sources = self.world.sources.iter().enumerate();
-        let mut lines: Vec<_> = sources.flat_map(|(number, source)| source.lines.iter().map(move |line| (number, line))).collect();
+        let mut lines: Vec<_> =
+            sources.flat_map(|(number, source)| source.lines.iter().map(move |line| (number, line))).collect();
         lines.sort_by_key(|(number, line)| (line.appended, *number, line.offset));
         for (number, line) in lines {
             let origin = self.world.sinks.origins.get(&number).copied().unwrap_or_default();
@@ -68,7 +69,13 @@ impl Pass<'_> {
             }
             let (body, out) = &mut self.tasks[number];
             let Body::Ingest(task) = body else { continue };
-            fold_line(task.as_mut(), line.offset, RawLine::new(line.text.as_bytes()), Some(EventTime(line.appended)), out);
+            fold_line(
+                task.as_mut(),
+                line.offset,
+                RawLine::new(line.text.as_bytes()),
+                Some(EventTime(line.appended)),
+                out,
+            );
             self.cut(number);
             self.pump();
         }

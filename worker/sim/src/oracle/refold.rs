@@ -4,10 +4,10 @@ use crate::stage::{Body, Row, outputs};
 use crate::topology::{Input, Kind, LogId, TaskId};
 use crate::world::{Violation, World};
 use logloom_chain::id::hash64;
-use logloom_chain::log::outlet::Due;
 use logloom_chain::log::checkpoint::{Checkpoint, ObjectName};
 use logloom_chain::log::fold::fold_line;
-use logloom_chain::log::{Fold, FateRun, Ingest, Offset, Outputs, Position, RawLine, Reason, Receiver, Upstream};
+use logloom_chain::log::outlet::Due;
+use logloom_chain::log::{FateRun, Fold, Ingest, Offset, Outputs, Position, RawLine, Reason, Receiver, Upstream};
 use logloom_chain::time::EventTime;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,9 @@ impl Accepted {
 
     /// All records.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
-        let row = |upstream: Upstream| move |(at, payload): &(Position, Vec<u8>)| Row { upstream, at: *at, payload: payload.clone() };
+        let row = |upstream: Upstream| {
+            move |(at, payload): &(Position, Vec<u8>)| Row { upstream, at: *at, payload: payload.clone() }
+        };
         self.records.iter().flat_map(move |(upstream, records)| records.iter().map(row(*upstream)))
     }
 }
@@ -129,7 +131,10 @@ fn compare_state(world: &World<'_>, task: TaskId, at: Offset, body: &Body) -> Re
         return Ok(());
     }
     let name = world.name_of(task);
-    Err(Violation::new("DIVERGE", format!("{name}: the state that was stored at {at} is not that of an undisturbed fold")))
+    Err(Violation::new(
+        "DIVERGE",
+        format!("{name}: the state that was stored at {at} is not that of an undisturbed fold"),
+    ))
 }
 
 /// Takes what a step has emitted.

@@ -46,7 +46,10 @@ pub fn compare(world: &World<'_>, objects: &[(Upstream, Records)]) -> Result<Opt
         let got = seen(world.programs, &record);
         match last.get(&key) {
             Some((revision, _)) if *revision >= record.revision => {
-                return Err(Violation::new("REVISION", format!("{key:?} has revision {} after {revision}", record.revision)));
+                return Err(Violation::new(
+                    "REVISION",
+                    format!("{key:?} has revision {} after {revision}", record.revision),
+                ));
             }
             _ => last.insert(key, (record.revision, got)),
         };
@@ -54,7 +57,10 @@ pub fn compare(world: &World<'_>, objects: &[(Upstream, Records)]) -> Result<Opt
     for (key, (revision, got)) in &last {
         let want = totals.get(key).map(|total| of_rule(world.programs, key.0, *total)).unwrap_or_default();
         if got.count > want.count || (world.shape.strict && *got != want) {
-            return Err(Violation::new("TOTAL", format!("{key:?} has {got:?} in revision {revision}, the lines give {want:?}")));
+            return Err(Violation::new(
+                "TOTAL",
+                format!("{key:?} has {got:?} in revision {revision}, the lines give {want:?}"),
+            ));
         }
         if *got != want {
             return Ok(Some(format!("{key:?} has {got:?} in revision {revision}, the lines give {want:?}")));

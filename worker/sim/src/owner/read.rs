@@ -72,7 +72,9 @@ impl World<'_> {
         let end = self.owners[number].ends_at.unwrap_or(Offset(u64::MAX));
         let finishes = end <= self.sources[source].end;
         while left > 0 && self.owners[number].alive {
-            let Some(line) = self.sources[source].lines.get(index).filter(|line| line.offset < end).cloned() else { break };
+            let Some(line) = self.sources[source].lines.get(index).filter(|line| line.offset < end).cloned() else {
+                break;
+            };
             if !self.has(Rule::AssembleBehindLog) && self.assembles_by_clock(number, source, index) {
                 break;
             }

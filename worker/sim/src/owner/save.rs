@@ -22,7 +22,9 @@ impl World<'_> {
             self.owners[number].copy = self.copy(number);
         }
         let owner = &self.owners[number];
-        let Some(copy) = owner.copy.as_ref().filter(|copy| !self.has(Rule::Coverage) || owner.out.is_covered(copy.position)) else {
+        let Some(copy) =
+            owner.copy.as_ref().filter(|copy| !self.has(Rule::Coverage) || owner.out.is_covered(copy.position))
+        else {
             return;
         };
         let position = copy.position;
@@ -55,7 +57,8 @@ impl World<'_> {
         let state = owner.body.as_ref().map(Body::save).unwrap_or_default();
         let cursors = owner.body.as_ref().map(Body::cursors).unwrap_or_default();
         let (task, log) = (self.name_of(owner.task), self.identity_of(owner.task));
-        Checkpoint { task, origin: false, position, logic: owner.logic, log, last: owner.last, cursors, state: &state }.encode()
+        Checkpoint { task, origin: false, position, logic: owner.logic, log, last: owner.last, cursors, state: &state }
+            .encode()
     }
 
     /// A checkpoint reaches the store, whoever sent it and whatever has become of it.
@@ -66,7 +69,8 @@ impl World<'_> {
         if let Ok(checkpoint) = Checkpoint::decode(&bytes)
             && let Err(before) = self.sinks.note_state(task, position, hash64(checkpoint.state))
         {
-            let detail = format!("two owners of {} hold different states at {position} ({before:016x})", self.name_of(task));
+            let detail =
+                format!("two owners of {} hold different states at {position} ({before:016x})", self.name_of(task));
             self.violation = Some(Violation::new("DIVERGE", detail));
             return;
         }

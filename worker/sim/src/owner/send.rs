@@ -91,7 +91,8 @@ impl World<'_> {
         let at = owner.channels[usize::from(outlet.0)].max(self.now + delay);
         owner.channels[usize::from(outlet.0)] = at;
         let session = owner.session;
-        let sending = Sending { log, bytes: frame.bytes, owner: number, session, outlet, sequence: frame.sequence, delivery };
+        let sending =
+            Sending { log, bytes: frame.bytes, owner: number, session, outlet, sequence: frame.sequence, delivery };
         self.at(at, Event::Append(Box::new(sending)));
     }
 
@@ -160,7 +161,11 @@ fn describe(sending: &Sending) -> String {
         Ok(frame) => {
             let claim = frame.claim().map_or(i64::MIN, |claim| claim.time.0);
             let (from, to, records) = (frame.from(), frame.to(), frame.record_count());
-            format!("log {log} gets {} [{from}, {to}) mark {} claim {claim}, {records} records, by owner {owner}", frame.upstream(), frame.mark().0)
+            format!(
+                "log {log} gets {} [{from}, {to}) mark {} claim {claim}, {records} records, by owner {owner}",
+                frame.upstream(),
+                frame.mark().0
+            )
         }
         Err(error) => format!("log {log} gets {error}"),
     }

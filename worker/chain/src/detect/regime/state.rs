@@ -38,11 +38,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     pub(super) fn of(close: Close<'_>) -> Self {
-        Self {
-            closes: 1,
-            first: Sample::of(close),
-            rest: None,
-        }
+        Self { closes: 1, first: Sample::of(close), rest: None }
     }
 
     /// Adds a close, unless it overlaps what is there.
@@ -80,11 +76,7 @@ impl Candidate {
 
 impl Sample {
     pub(super) fn of(close: Close<'_>) -> Self {
-        Self {
-            start: close.start,
-            end: close.end,
-            sketch: close.sketch.clone(),
-        }
+        Self { start: close.start, end: close.end, sketch: close.sketch.clone() }
     }
 
     /// Adds a close that does not overlap what is there; false when it does.
@@ -105,11 +97,7 @@ impl Sample {
 
     fn load(input: &mut Reader<'_>) -> Result<Self, WireError> {
         let (start, end) = (EventTime(input.signed()?), EventTime(input.signed()?));
-        Ok(Self {
-            start,
-            end,
-            sketch: DdSketch::load(input)?,
-        })
+        Ok(Self { start, end, sketch: DdSketch::load(input)? })
     }
 }
 
@@ -139,16 +127,8 @@ impl Snapshot for Regime {
         if !(1..=WINDOWS_MAX).contains(&windows) {
             return Err(input.invalid("number of windows of a regime", windows as u64));
         }
-        let tracks = (0..windows)
-            .map(|_| load_track(input))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            since,
-            fed_until,
-            reference,
-            pool,
-            tracks,
-        })
+        let tracks = (0..windows).map(|_| load_track(input)).collect::<Result<_, _>>()?;
+        Ok(Self { since, fed_until, reference, pool, tracks })
     }
 }
 
@@ -158,15 +138,7 @@ fn load_track(input: &mut Reader<'_>) -> Result<Track, WireError> {
     let candidate = input.option(|input| {
         let closes = input.varint32()?;
         let (first, rest) = (Sample::load(input)?, input.option(Sample::load)?);
-        Ok(Box::new(Candidate {
-            closes,
-            first,
-            rest,
-        }))
+        Ok(Box::new(Candidate { closes, first, rest }))
     })?;
-    Ok(Track {
-        last_end,
-        latest,
-        candidate,
-    })
+    Ok(Track { last_end, latest, candidate })
 }

@@ -17,12 +17,7 @@ fn lognormal(random: &mut Lcg, n: u64, scale: f64) -> DdSketch {
 }
 
 fn close(window: usize, from: i64, to: i64, sketch: &DdSketch) -> Close<'_> {
-    Close {
-        window,
-        start: minute(from),
-        end: minute(to),
-        sketch,
-    }
+    Close { window, start: minute(from), end: minute(to), sketch }
 }
 
 /// The windows m1 and m5 (sliding by a minute) of one scope, fed minute by minute.
@@ -35,12 +30,7 @@ struct Scope {
 
 impl Scope {
     fn new(rule: RegimeRule) -> Self {
-        Self {
-            regime: Regime::new(&rule),
-            rule,
-            minutes: Vec::new(),
-            shifts: Vec::new(),
-        }
+        Self { regime: Regime::new(&rule), rule, minutes: Vec::new(), shifts: Vec::new() }
     }
 
     fn minute(&mut self, sketch: DdSketch) {
@@ -49,9 +39,7 @@ impl Scope {
         let last_five: DdSketch = self.minutes.iter().rev().take(5).collect();
         let shortest = self.minutes[self.minutes.len() - 1].clone();
         for (window, from, sketch) in [(0, now - 1, &shortest), (1, now - 5, &last_five)] {
-            let verdict = self
-                .regime
-                .fold(&self.rule, close(window, from, now, sketch));
+            let verdict = self.regime.fold(&self.rule, close(window, from, now, sketch));
             if let Some(shift) = verdict.shift {
                 self.shifts.push((now, *shift));
             }
@@ -74,32 +62,15 @@ fn a_planted_shift_is_found_at_its_second_close_and_once() {
                 scope.minute(lognormal(&mut random, per_minute, scale));
             }
             let found: Vec<i64> = scope.shifts.iter().map(|(at, _)| *at).collect();
-            assert_eq!(
-                found,
-                [32],
-                "x{factor} at {per_minute} a minute, seed {seed}"
-            );
+            assert_eq!(found, [32], "x{factor} at {per_minute} a minute, seed {seed}");
             let shift = &scope.shifts[0].1;
             assert_eq!(shift.since, minute(30));
             assert_eq!(scope.regime.since(), minute(30));
-            assert_eq!(
-                shift.side,
-                if factor > 1.0 {
-                    Side::Above
-                } else {
-                    Side::Below
-                }
-            );
+            assert_eq!(shift.side, if factor > 1.0 { Side::Above } else { Side::Below });
             assert!(shift.distance > shift.bound && shift.distance >= shift.min_effect);
-            assert_eq!(
-                (shift.closes, shift.n_after, shift.n_evidence),
-                (2, per_minute, 2 * per_minute)
-            );
+            assert_eq!((shift.closes, shift.n_after, shift.n_evidence), (2, per_minute, 2 * per_minute));
             let found = shift.median_ratio.unwrap();
-            assert!(
-                (found / factor - 1.0).abs() < 0.3,
-                "median ratio {found} for x{factor}"
-            );
+            assert!((found / factor - 1.0).abs() < 0.3, "median ratio {found} for x{factor}");
             // The new reference holds the new regime only: 30 minutes of it.
             assert_eq!(scope.regime.reference().count(), 30 * per_minute);
         }
@@ -140,16 +111,8 @@ fn longer_windows_find_smaller_shifts() {
             let scale = if at < 60 { 100.0 } else { 120.0 };
             scope.minute(lognormal(&mut random, 1000, scale));
         }
-        found += usize::from(
-            scope
-                .shifts
-                .iter()
-                .any(|(at, shift)| *at > 60 && shift.side == Side::Above),
-        );
-        assert!(
-            scope.shifts.iter().all(|(at, _)| *at > 60),
-            "seed {seed}: a shift before there was one"
-        );
+        found += usize::from(scope.shifts.iter().any(|(at, shift)| *at > 60 && shift.side == Side::Above));
+        assert!(scope.shifts.iter().all(|(at, _)| *at > 60), "seed {seed}: a shift before there was one");
     }
     assert!(found >= 18, "{found} of 20 found");
 }
@@ -162,11 +125,7 @@ fn there_and_back_is_two_shifts() {
         let scale = if (30..60).contains(&at) { 250.0 } else { 100.0 };
         scope.minute(lognormal(&mut random, 1000, scale));
     }
-    let found: Vec<_> = scope
-        .shifts
-        .iter()
-        .map(|(at, shift)| (*at, shift.side))
-        .collect();
+    let found: Vec<_> = scope.shifts.iter().map(|(at, shift)| (*at, shift.side)).collect();
     assert_eq!(found, [(32, Side::Above), (62, Side::Below)]);
 }
 
@@ -197,10 +156,7 @@ fn quiet_data_alarms_no_more_often_than_alpha() {
             alarms += scope.shifts.len();
         }
         let expected = alpha * f64::from(closes) * series as f64;
-        assert!(
-            alarms as f64 <= expected * 1.3,
-            "{windows} windows: {alarms} alarms, {expected} allowed"
-        );
+        assert!(alarms as f64 <= expected * 1.3, "{windows} windows: {alarms} alarms, {expected} allowed");
         assert!(alarms > 0, "a test that never alarms tests nothing");
     }
 }
@@ -235,10 +191,7 @@ fn small_closes_are_pooled() {
     }
     assert_eq!(shifts.len(), 1);
     let (at, shift) = &shifts[0];
-    assert_eq!(
-        (*at, shift.since, shift.n_after, shift.n_evidence),
-        (131, minute(120), 300, 600)
-    );
+    assert_eq!((*at, shift.since, shift.n_after, shift.n_evidence), (131, minute(120), 300, 600));
 }
 
 /// Sliding closes of one window share values: a run counts only those that do not overlap.
@@ -250,31 +203,19 @@ fn overlapping_closes_are_not_counted_twice() {
     let mut minutes: Vec<DdSketch> = Vec::new();
     let mut shifts = Vec::new();
     for at in 0..60 {
-        minutes.push(lognormal(
-            &mut random,
-            500,
-            if at < 30 { 100.0 } else { 300.0 },
-        ));
+        minutes.push(lognormal(&mut random, 500, if at < 30 { 100.0 } else { 300.0 }));
         if at < 4 {
             continue;
         }
         let five: DdSketch = minutes[at - 4..].iter().collect();
         let now = at as i64 + 1;
-        shifts.extend(
-            regime
-                .fold(&rule, close(0, now - 5, now, &five))
-                .shift
-                .map(|shift| (now, *shift)),
-        );
+        shifts.extend(regime.fold(&rule, close(0, now - 5, now, &five)).shift.map(|shift| (now, *shift)));
     }
     // The first close beyond the bound ends at 31 (one minute of five is new); the next that does not
     // overlap it ends at 36. The first is mostly old, so the new regime starts with the second alone.
     assert_eq!(shifts.len(), 1);
     let (at, shift) = &shifts[0];
-    assert_eq!(
-        (*at, shift.closes, shift.n_evidence, shift.since),
-        (36, 2, 2500, minute(26))
-    );
+    assert_eq!((*at, shift.closes, shift.n_evidence, shift.since), (36, 2, 2500, minute(26)));
     assert_eq!(regime.since(), minute(31));
 }
 
@@ -284,23 +225,14 @@ fn corrections_and_repeats_change_nothing() {
     let rule = default_rule();
     let mut regime = Regime::new(&rule);
     for at in 0..10 {
-        regime.fold(
-            &rule,
-            close(0, at, at + 1, &lognormal(&mut random, 500, 100.0)),
-        );
+        regime.fold(&rule, close(0, at, at + 1, &lognormal(&mut random, 500, 100.0)));
     }
     let before = regime.clone();
     let late = lognormal(&mut random, 500, 900.0);
     for at in 0..10 {
-        assert_eq!(
-            regime.fold(&rule, close(0, at, at + 1, &late)),
-            Verdict::default()
-        );
+        assert_eq!(regime.fold(&rule, close(0, at, at + 1, &late)), Verdict::default());
     }
-    assert_eq!(
-        regime.fold(&rule, close(7, 10, 11, &late)),
-        Verdict::default()
-    );
+    assert_eq!(regime.fold(&rule, close(7, 10, 11, &late)), Verdict::default());
     assert_eq!(regime, before);
 }
 
@@ -312,17 +244,11 @@ fn the_reference_is_bounded_and_forgets() {
     for at in 0..200 {
         // A drift too slow for the floor: five times in 200 minutes.
         let scale = 100.0 * (1.0 + at as f64 / 50.0);
-        regime.fold(
-            &rule,
-            close(0, at, at + 1, &lognormal(&mut random, 300, scale)),
-        );
+        regime.fold(&rule, close(0, at, at + 1, &lognormal(&mut random, 300, scale)));
         assert!(regime.reference().count() <= 4_000);
     }
     let median = regime.reference().quantile(0.5).unwrap();
-    assert!(
-        median > 430.0,
-        "the reference still says {median}, the last minutes were at 500"
-    );
+    assert!(median > 430.0, "the reference still says {median}, the last minutes were at 500");
 }
 
 /// By hand: two closes of 4 values against a reference of 4, all apart: D = 1.
@@ -333,13 +259,7 @@ fn golden_shift() {
     let low: DdSketch = [1.0, 2.0, 3.0, 4.0].into_iter().collect();
     let high: DdSketch = [10.0, 20.0, 30.0, 40.0].into_iter().collect();
     assert_eq!(regime.fold(&rule, close(0, 0, 1, &low)), Verdict::default());
-    assert_eq!(
-        regime.fold(&rule, close(0, 1, 2, &high)),
-        Verdict {
-            distance: Some(1.0),
-            shift: None
-        }
-    );
+    assert_eq!(regime.fold(&rule, close(0, 1, 2, &high)), Verdict { distance: Some(1.0), shift: None });
     let shift = regime.fold(&rule, close(0, 2, 3, &high)).shift.unwrap();
     let key = |value: f64| crate::sketch::Key::of(value).unwrap().value();
     let expected = Shift {
@@ -356,26 +276,12 @@ fn golden_shift() {
         closes: 2,
         since: minute(1),
         n_evidence: 8,
-        before: Quantiles {
-            p50: key(2.0),
-            p90: key(3.0),
-            p99: key(3.0),
-        },
-        after: Quantiles {
-            p50: key(20.0),
-            p90: key(40.0),
-            p99: key(40.0),
-        },
+        before: Quantiles { p50: key(2.0), p90: key(3.0), p99: key(3.0) },
+        after: Quantiles { p50: key(20.0), p90: key(40.0), p99: key(40.0) },
         median_ratio: Some(key(20.0) / key(2.0)),
     };
     assert!((shift.bound - expected.bound).abs() < 1e-15);
-    assert_eq!(
-        *shift,
-        Shift {
-            bound: shift.bound,
-            ..expected
-        }
-    );
+    assert_eq!(*shift, Shift { bound: shift.bound, ..expected });
     assert_eq!(regime.reference().count(), 8);
 }
 
@@ -384,10 +290,7 @@ fn settled(rule: &RegimeRule, random: &mut Lcg) -> Regime {
     let mut regime = Regime::new(rule);
     for at in 0..10 {
         regime.fold(rule, close(0, at, at + 1, &lognormal(random, 500, 100.0)));
-        regime.fold(
-            rule,
-            close(1, at - 4, at + 1, &lognormal(random, 2500, 100.0)),
-        );
+        regime.fold(rule, close(1, at - 4, at + 1, &lognormal(random, 2500, 100.0)));
     }
     assert_eq!(regime.reference().count(), 5000);
     regime
@@ -398,10 +301,7 @@ fn the_bound_is_that_of_all_pairs_together() {
     let mut random = Lcg(21);
     let rule = RegimeRule::new(2, 0.001, 0.05, 1);
     let mut regime = settled(&rule, &mut random);
-    let shift = regime
-        .fold(&rule, close(0, 10, 11, &lognormal(&mut random, 500, 900.0)))
-        .shift
-        .unwrap();
+    let shift = regime.fold(&rule, close(0, 10, 11, &lognormal(&mut random, 500, 900.0))).shift.unwrap();
     // m1 against m5, m1 and m5 against the reference: three pairs.
     let expected = ks::bound(ks::critical(0.001 / 3.0), shift.n_before, 500);
     assert!((shift.bound - expected).abs() < 1e-15);
@@ -424,16 +324,10 @@ fn nothing_is_learned_while_a_window_is_in_doubt() {
     // The short window is beyond, so the long one does not become what it is compared with.
     let latest = regime.tracks[1].latest.clone();
     regime.fold(&rule, close(0, 14, 15, &strange));
-    regime.fold(
-        &rule,
-        close(1, 10, 15, &lognormal(&mut random, 2500, 100.0)),
-    );
+    regime.fold(&rule, close(1, 10, 15, &lognormal(&mut random, 2500, 100.0)));
     assert_eq!(regime.tracks[1].latest, latest);
     regime.fold(&rule, close(0, 15, 16, &usual));
-    regime.fold(
-        &rule,
-        close(1, 11, 16, &lognormal(&mut random, 2500, 100.0)),
-    );
+    regime.fold(&rule, close(1, 11, 16, &lognormal(&mut random, 2500, 100.0)));
     assert_ne!(regime.tracks[1].latest, latest);
 }
 
@@ -443,10 +337,7 @@ fn values_of_overlapping_closes_are_learned_once() {
     let rule = RegimeRule::new(1, 0.001, 0.05, 2);
     let mut regime = Regime::new(&rule);
     for at in 0..20 {
-        regime.fold(
-            &rule,
-            close(0, at, at + 5, &lognormal(&mut random, 500, 100.0)),
-        );
+        regime.fold(&rule, close(0, at, at + 5, &lognormal(&mut random, 500, 100.0)));
     }
     // Those that start at 0, 5, 10 and 15.
     assert_eq!(regime.reference().count(), 2000);

@@ -37,12 +37,8 @@ fn frames() -> impl Strategy<Value = FrameBytes> {
             let mut runs = crate::log::fate::FateRuns::default();
             for (skip, count, reason, minute) in fates {
                 offset += skip;
-                let run = FateRun {
-                    offset: Offset(offset),
-                    count,
-                    reason: Reason::ALL[reason],
-                    minute: Minute(minute),
-                };
+                let run =
+                    FateRun { offset: Offset(offset), count, reason: Reason::ALL[reason], minute: Minute(minute) };
                 runs.push(run);
                 offset += count;
             }
@@ -70,8 +66,7 @@ fn again(frame: &Frame<'_>) -> FrameBytes {
         builder = builder.claim(OwnedClaim { time: claim.time, provisionals: claim.provisionals.map(owned) });
     }
     builder = frame.fates().fold(builder, FrameBuilder::fate);
-    builder =
-        frame.records().fold(builder, |builder, record| builder.record(record.position, record.payload));
+    builder = frame.records().fold(builder, |builder, record| builder.record(record.position, record.payload));
     builder.finish()
 }
 
@@ -174,12 +169,8 @@ fn the_bounds_of_header_and_fate_hold() {
     let claim = OwnedClaim { time: EventTime::MIN, provisionals: None };
     let frame = FrameBuilder::new(header).claim(claim).finish();
     assert!(frame.len() <= MAX_HEADER_BYTES);
-    let run = FateRun {
-        offset: Offset(u64::MAX / 2),
-        count: u64::MAX / 2,
-        reason: Reason::Gap,
-        minute: Minute(i32::MIN),
-    };
+    let run =
+        FateRun { offset: Offset(u64::MAX / 2), count: u64::MAX / 2, reason: Reason::Gap, minute: Minute(i32::MIN) };
     let mut out = Writer::new();
     save_run(&run, Offset(0), &mut out);
     assert!(out.len() <= MAX_FATE_BYTES);
@@ -188,13 +179,12 @@ fn the_bounds_of_header_and_fate_hold() {
 /// The format is a contract with what lies in logs: a change of these bytes is a new version.
 #[test]
 fn the_format_is_stable() {
-    let frame =
-        FrameBuilder::new(Header { upstream: U, from: pos(40, 0), to: pos(43, 2), mark: EventTime(-5) })
-            .claim(OwnedClaim { time: EventTime(9), provisionals: None })
-            .fate(run(41, 2, Reason::Filtered))
-            .record(pos(40, 0), b"one")
-            .record(pos(43, 1), b"two")
-            .finish();
+    let frame = FrameBuilder::new(Header { upstream: U, from: pos(40, 0), to: pos(43, 2), mark: EventTime(-5) })
+        .claim(OwnedClaim { time: EventTime(9), provisionals: None })
+        .fate(run(41, 2, Reason::Filtered))
+        .record(pos(40, 0), b"one")
+        .record(pos(43, 1), b"two")
+        .finish();
     let hex: String = frame.as_slice().iter().map(|byte| format!("{byte:02x}")).collect();
     insta::assert_snapshot!("frame_bytes", hex);
 }

@@ -266,7 +266,6 @@ fn cut_frames_are_canonical() {
     let cut = out.cut(ONE, BIG);
     let frame = cut.bytes.decode().unwrap();
     let builder = FrameBuilder::new(frame.header());
-    let again =
-        frame.records().fold(builder, |builder, record| builder.record(record.position, record.payload));
+    let again = frame.records().fold(builder, |builder, record| builder.record(record.position, record.payload));
     assert_eq!(again.finish(), cut.bytes);
 }

@@ -15,12 +15,9 @@ fn without(rule: Rule) -> Rules {
 
 /// Records whose payload is their event time.
 fn timed(u: Upstream, from: u64, to: u64, mark: i64, times: &[i64]) -> FrameBytes {
-    let builder =
-        FrameBuilder::new(Header { upstream: u, from: pos(from, 0), to: pos(to, 0), mark: EventTime(mark) });
+    let builder = FrameBuilder::new(Header { upstream: u, from: pos(from, 0), to: pos(to, 0), mark: EventTime(mark) });
     let records = times.iter().zip(from..);
-    records
-        .fold(builder, |builder, (time, at)| builder.record(pos(at, 0), time.to_string().as_bytes()))
-        .finish()
+    records.fold(builder, |builder, (time, at)| builder.record(pos(at, 0), time.to_string().as_bytes())).finish()
 }
 
 /// R2.1, R14: a frame from beyond `next` brings neither records nor marks.
@@ -108,13 +105,7 @@ fn an_idle_upstream_is_not_left_out() {
     for (rules, late) in [(ALL, vec![]), (without(Rule::IdleStays), vec![600])] {
         let mut log = Log::new(rules);
         log.fold(&timed(U, 0, 1, 90, &[100]));
-        log.fold(&claiming(
-            V,
-            pos(0, 0),
-            pos(0, 0),
-            0,
-            OwnedClaim { time: EventTime(95), provisionals: None },
-        ));
+        log.fold(&claiming(V, pos(0, 0), pos(0, 0), 0, OwnedClaim { time: EventTime(95), provisionals: None }));
         log.fold(&timed(U, 1, 2, 900, &[1_000]));
         log.fold(&timed(V, 0, 1, 500, &[600]));
         assert_eq!(log.diary.late, late);

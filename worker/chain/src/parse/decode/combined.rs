@@ -99,17 +99,9 @@ impl CombinedDecoder {
             return cursor.finish();
         }
         cursor.space()?;
-        set(
-            self.referrer,
-            cursor.quoted("a referrer")?.text(slots.arena()),
-            slots,
-        );
+        set(self.referrer, cursor.quoted("a referrer")?.text(slots.arena()), slots);
         cursor.space()?;
-        set(
-            self.agent,
-            cursor.quoted("an agent")?.text(slots.arena()),
-            slots,
-        );
+        set(self.agent, cursor.quoted("an agent")?.text(slots.arena()), slots);
         let extra = cursor.rest().trim_ascii();
         if !extra.is_empty() {
             set(self.extra, extra, slots);
@@ -123,26 +115,17 @@ impl CombinedDecoder {
             return;
         };
         let (method, rest) = (&request[..space], &request[space + 1..]);
-        if method.is_empty()
-            || !method
-                .iter()
-                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
-        {
+        if method.is_empty() || !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-')) {
             return;
         }
-        let last =
-            memchr::memrchr(b' ', rest).filter(|space| rest[space + 1..].starts_with(b"HTTP/"));
+        let last = memchr::memrchr(b' ', rest).filter(|space| rest[space + 1..].starts_with(b"HTTP/"));
         let target = last.map_or(rest, |space| &rest[..space]);
         set(self.method, method, slots);
         if let Some(space) = last {
             set(self.protocol, &rest[space + 1..], slots);
         }
         let question = memchr::memchr(b'?', target);
-        set(
-            self.path,
-            question.map_or(target, |question| &target[..question]),
-            slots,
-        );
+        set(self.path, question.map_or(target, |question| &target[..question]), slots);
         if let Some(question) = question {
             set(self.query, &target[question + 1..], slots);
         }
@@ -185,9 +168,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn word(&mut self, expected: &'static str) -> Result<&'a [u8], Fault> {
         let rest = self.rest();
-        let end = memchr::memchr(b' ', rest)
-            .filter(|end| *end > 0)
-            .ok_or_else(|| self.fault(expected))?;
+        let end = memchr::memchr(b' ', rest).filter(|end| *end > 0).ok_or_else(|| self.fault(expected))?;
         self.at += end + 1;
         Ok(&rest[..end])
     }
@@ -205,16 +186,9 @@ impl<'a> Cursor<'a> {
     /// `[…] `
     #[inline]
     fn timestamp(&mut self) -> Result<&'a [u8], Fault> {
-        let inner = self
-            .rest()
-            .strip_prefix(b"[")
-            .ok_or_else(|| self.fault("a timestamp in brackets"))?;
+        let inner = self.rest().strip_prefix(b"[").ok_or_else(|| self.fault("a timestamp in brackets"))?;
         let Some(close) = memchr::memchr(b']', inner) else {
-            return Err(Fault::expected(
-                self.input,
-                self.input.len(),
-                "a timestamp in brackets",
-            ));
+            return Err(Fault::expected(self.input, self.input.len(), "a timestamp in brackets"));
         };
         self.at += close + 2;
         self.space()?;
@@ -249,18 +223,12 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             return Ok(None);
         }
-        let digits = rest
-            .iter()
-            .take(18)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = rest.iter().take(18).take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 {
             return Err(self.fault(expected));
         }
         self.at += digits;
-        Ok(Some(rest[..digits].iter().fold(0, |value, digit| {
-            value * 10 + i64::from(digit - b'0')
-        })))
+        Ok(Some(rest[..digits].iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))))
     }
 
     /// Nothing but white space is left.
@@ -269,10 +237,7 @@ impl<'a> Cursor<'a> {
         if rest.trim_ascii().is_empty() {
             return Ok(());
         }
-        Err(Fault::new(
-            self.at,
-            FaultKind::Trailing { count: rest.len() },
-        ))
+        Err(Fault::new(self.at, FaultKind::Trailing { count: rest.len() }))
     }
 }
 
@@ -335,9 +300,7 @@ mod tests {
         assert_eq!(found[1..3], ["'id'", "'frank smith'"]);
         assert_eq!(found[9..11], ["Int(304)", "Absent"]);
         assert!(extract(false, line).is_err());
-        let kind = extract(true, format!("{line} \"-\" \"-\""))
-            .unwrap_err()
-            .kind;
+        let kind = extract(true, format!("{line} \"-\" \"-\"")).unwrap_err().kind;
         assert_eq!(kind, FaultKind::Trailing { count: 8 });
     }
 
@@ -346,54 +309,22 @@ mod tests {
         let line = |request: &str| format!(r#"1.1.1.1 - - [t] "{request}" 400 0 "-" "-""#);
         let request = |text: &str| extract(false, line(text)).unwrap()[4..9].to_vec();
         assert_eq!(request("-"), ["Absent"; 5]);
-        assert_eq!(
-            request(r"\x16\x03\x01"),
-            [r"'\x16\x03\x01'", "Absent", "Absent", "Absent", "Absent"]
-        );
-        assert_eq!(
-            request("GET /old")[1..],
-            ["'GET'", "'/old'", "Absent", "Absent"]
-        );
+        assert_eq!(request(r"\x16\x03\x01"), [r"'\x16\x03\x01'", "Absent", "Absent", "Absent", "Absent"]);
+        assert_eq!(request("GET /old")[1..], ["'GET'", "'/old'", "Absent", "Absent"]);
         assert_eq!(request("GET /a b HTTP/1.1")[2], "'/a b'");
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        let fault = |text: &str| {
-            extract(false, text)
-                .map_err(|fault| (fault.at, fault.kind))
-                .unwrap_err()
-        };
+        let fault = |text: &str| extract(false, text).map_err(|fault| (fault.at, fault.kind)).unwrap_err();
         assert_eq!(fault(""), (0, FaultKind::Empty));
-        assert_eq!(
-            fault("one two"),
-            (
-                4,
-                FaultKind::Unexpected {
-                    expected: "an identity",
-                    found: b't'
-                }
-            )
-        );
-        assert_eq!(
-            fault("1.1.1.1 - - [t").1,
-            FaultKind::Truncated {
-                inside: "a timestamp in brackets"
-            }
-        );
+        assert_eq!(fault("one two"), (4, FaultKind::Unexpected { expected: "an identity", found: b't' }));
+        assert_eq!(fault("1.1.1.1 - - [t").1, FaultKind::Truncated { inside: "a timestamp in brackets" });
         assert_eq!(
             fault(r#"1.1.1.1 - - [t] "GET / HTTP/1.1" OK"#).1,
-            FaultKind::Unexpected {
-                expected: "a status",
-                found: b'O'
-            }
+            FaultKind::Unexpected { expected: "a status", found: b'O' }
         );
-        assert_eq!(
-            fault(r#"1.1.1.1 - - [t] "GET / HTT"#).1,
-            FaultKind::Truncated {
-                inside: "a quoted text"
-            }
-        );
+        assert_eq!(fault(r#"1.1.1.1 - - [t] "GET / HTT"#).1, FaultKind::Truncated { inside: "a quoted text" });
     }
 
     proptest! {

@@ -1,8 +1,6 @@
 //! From the `decode` list of a manifest to a [`Chain`], or to everything that is wrong with it.
 
-use logloom_crds::manifest::{
-    CombinedFormat, DecodeStep, Decoder as Wish, ProtobufDecoder as ProtobufOptions,
-};
+use logloom_crds::manifest::{CombinedFormat, DecodeStep, Decoder as Wish, ProtobufDecoder as ProtobufOptions};
 use prost_reflect::MessageDescriptor;
 
 use super::combined::CombinedDecoder;
@@ -39,27 +37,12 @@ impl Chain {
     ) -> Result<Self, Vec<ChainError>> {
         let mut errors = Vec::new();
         let mut report = |step: usize, problem: Problem| {
-            let Problem {
-                field,
-                message,
-                remedy,
-            } = problem;
-            errors.push(ChainError {
-                step,
-                field: field.to_owned(),
-                message,
-                remedy,
-            });
+            let Problem { field, message, remedy } = problem;
+            errors.push(ChainError { step, field: field.to_owned(), message, remedy });
         };
         if steps.is_empty() || steps.len() > MAX_STEPS {
-            let message = format!(
-                "a chain has 1 to {MAX_STEPS} steps, this one has {}",
-                steps.len()
-            );
-            report(
-                0,
-                Problem::new("", message, "Give each manifest at least one decode step"),
-            );
+            let message = format!("a chain has 1 to {MAX_STEPS} steps, this one has {}", steps.len());
+            report(0, Problem::new("", message, "Give each manifest at least one decode step"));
         }
         let froms: Vec<Option<Reads>> = (0..steps.len())
             .map(|index| {
@@ -87,29 +70,13 @@ impl Chain {
                 }
             }
         }
-        if errors.is_empty() {
-            Ok(Self {
-                steps: compiled,
-                envelope,
-            })
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(Self { steps: compiled, envelope }) } else { Err(errors) }
     }
 }
 
 /// What the step at `index` reads: `from`, the line, or the payload of the step before.
-fn input_of(
-    steps: &[DecodeStep],
-    index: usize,
-    wanted: &mut SlotTable,
-) -> Result<Option<Reads>, Problem> {
-    let mut from = |name: String| {
-        Some(Reads {
-            slot: wanted.want(&name),
-            name: name.into(),
-        })
-    };
+fn input_of(steps: &[DecodeStep], index: usize, wanted: &mut SlotTable) -> Result<Option<Reads>, Problem> {
+    let mut from = |name: String| Some(Reads { slot: wanted.want(&name), name: name.into() });
     if let Some(name) = &steps[index].from {
         return Ok(from(name.to_string()));
     }
@@ -141,15 +108,9 @@ fn prefix(step: &DecodeStep) -> &str {
 }
 
 /// The step whose lines may be pieces.
-fn envelope_of(
-    steps: &[DecodeStep],
-    wanted: &mut SlotTable,
-) -> Result<Option<Envelope>, (usize, Problem)> {
+fn envelope_of(steps: &[DecodeStep], wanted: &mut SlotTable) -> Result<Option<Envelope>, (usize, Problem)> {
     let is_envelope = |step: &DecodeStep| matches!(step.decoder(), Some(Wish::Cri | Wish::Docker));
-    let mut envelopes = steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| is_envelope(step));
+    let mut envelopes = steps.iter().enumerate().filter(|(_, step)| is_envelope(step));
     let Some((index, step)) = envelopes.next() else {
         return Ok(None);
     };
@@ -184,11 +145,7 @@ fn not_given(before: &[Step], from: &Reads) -> Option<Problem> {
     } else {
         format!("Use one of: {}", names.join(", "))
     };
-    Some(Problem::new(
-        "from",
-        format!("no earlier step extracts `{}`", from.name),
-        remedy,
-    ))
+    Some(Problem::new("from", format!("no earlier step extracts `{}`", from.name), remedy))
 }
 
 /// Stands for a step that does not compile, while the others are looked at.
@@ -215,14 +172,7 @@ fn compile_step(
     })?;
     let wanted = Wanted::new(table, prefix(step));
     let (name, decoder, gives) = compile_decoder(wish, own_message, &wanted)?;
-    Ok(Step {
-        decoder,
-        name,
-        from,
-        optional: step.optional,
-        prefix: prefix(step).to_owned(),
-        gives,
-    })
+    Ok(Step { decoder, name, from, optional: step.optional, prefix: prefix(step).to_owned(), gives })
 }
 
 fn compile_decoder(
@@ -235,43 +185,17 @@ fn compile_decoder(
         (name, decoder, SyslogDecoder::gives(form))
     };
     Ok(match wish {
-        Wish::Json => (
-            DecoderName::Json,
-            Decoder::Json(JsonDecoder::compile(wanted)),
-            Gives::Anything,
-        ),
-        Wish::Logfmt => (
-            DecoderName::Logfmt,
-            Decoder::Logfmt(LogfmtDecoder::compile(wanted)),
-            Gives::Anything,
-        ),
+        Wish::Json => (DecoderName::Json, Decoder::Json(JsonDecoder::compile(wanted)), Gives::Anything),
+        Wish::Logfmt => (DecoderName::Logfmt, Decoder::Logfmt(LogfmtDecoder::compile(wanted)), Gives::Anything),
         Wish::KeyValue(options) => {
-            let decoder = KeyValueDecoder::compile(
-                &options.field_separator,
-                &options.pair_separator,
-                &options.quote,
-                wanted,
-            )?;
-            (
-                DecoderName::KeyValue,
-                Decoder::KeyValue(decoder),
-                Gives::Anything,
-            )
+            let decoder =
+                KeyValueDecoder::compile(&options.field_separator, &options.pair_separator, &options.quote, wanted)?;
+            (DecoderName::KeyValue, Decoder::KeyValue(decoder), Gives::Anything)
         }
-        Wish::Cri => (
-            DecoderName::Cri,
-            Decoder::Cri(CriDecoder::compile(wanted)),
-            CriDecoder::gives(),
-        ),
+        Wish::Cri => (DecoderName::Cri, Decoder::Cri(CriDecoder::compile(wanted)), CriDecoder::gives()),
         Wish::Docker => {
-            let log = wanted
-                .slot("log")
-                .ok_or_else(|| Problem::new("docker", "no slot for the payload", ""))?;
-            (
-                DecoderName::Docker,
-                Decoder::Docker(DockerDecoder::compile(log, wanted)),
-                DockerDecoder::gives(),
-            )
+            let log = wanted.slot("log").ok_or_else(|| Problem::new("docker", "no slot for the payload", ""))?;
+            (DecoderName::Docker, Decoder::Docker(DockerDecoder::compile(log, wanted)), DockerDecoder::gives())
         }
         Wish::Syslog3164 => syslog(DecoderName::Syslog3164, SyslogForm::Bsd),
         Wish::Syslog5424 => syslog(DecoderName::Syslog5424, SyslogForm::Ietf),
@@ -279,11 +203,7 @@ fn compile_decoder(
         Wish::Combined(options) => {
             let common = options.format == CombinedFormat::Common;
             let decoder = Decoder::Combined(CombinedDecoder::compile(common, wanted));
-            (
-                DecoderName::Combined,
-                decoder,
-                CombinedDecoder::gives(common),
-            )
+            (DecoderName::Combined, decoder, CombinedDecoder::gives(common))
         }
         Wish::Regex(options) => {
             let (pattern, gives) = compile_regex(&options.pattern, wanted)?;
@@ -291,48 +211,23 @@ fn compile_decoder(
         }
         Wish::Dissect(options) => {
             let decoder = DissectDecoder::compile(&options.pattern, wanted)?;
-            (
-                DecoderName::Dissect,
-                Decoder::Dissect(decoder),
-                DissectDecoder::gives(&options.pattern),
-            )
+            (DecoderName::Dissect, Decoder::Dissect(decoder), DissectDecoder::gives(&options.pattern))
         }
         Wish::Csv(options) => {
-            let columns: Vec<&str> = options
-                .columns
-                .iter()
-                .map(|column| column.as_str())
-                .collect();
-            let decoder = CsvDecoder::compile(
-                &columns,
-                &options.delimiter,
-                &options.quote,
-                options.header,
-                wanted,
-            )?;
-            (
-                DecoderName::Csv,
-                Decoder::Csv(decoder),
-                CsvDecoder::gives(&columns),
-            )
+            let columns: Vec<&str> = options.columns.iter().map(|column| column.as_str()).collect();
+            let decoder = CsvDecoder::compile(&columns, &options.delimiter, &options.quote, options.header, wanted)?;
+            (DecoderName::Csv, Decoder::Csv(decoder), CsvDecoder::gives(&columns))
         }
         Wish::Grok(options) => {
-            let definitions = options
-                .definitions
-                .iter()
-                .map(|(name, pattern)| (name.as_str(), pattern.as_str()))
-                .collect();
+            let definitions =
+                options.definitions.iter().map(|(name, pattern)| (name.as_str(), pattern.as_str())).collect();
             let (pattern, gives) = compile_grok(&options.pattern, &definitions, wanted)?;
             (DecoderName::Grok, Decoder::Pattern(pattern), gives)
         }
         Wish::Protobuf(options) => {
             let message = encoded_message(options, own_message)?;
             let decoder = ProtobufDecoder::compile(&message, wanted);
-            (
-                DecoderName::Protobuf,
-                Decoder::Protobuf(decoder),
-                Gives::Message(message),
-            )
+            (DecoderName::Protobuf, Decoder::Protobuf(decoder), Gives::Message(message))
         }
     })
 }
@@ -375,16 +270,8 @@ fn encoded_message(
         pool.get_message_by_name(&format!("{package}.{name}"))
     });
     found.ok_or_else(|| {
-        let names: Vec<String> = own
-            .parent_file()
-            .messages()
-            .map(|message| message.full_name().to_owned())
-            .collect();
+        let names: Vec<String> = own.parent_file().messages().map(|message| message.full_name().to_owned()).collect();
         let remedy = format!("Use one of: {}", names.join(", "));
-        Problem::new(
-            "protobuf.message",
-            format!("the manifest's schema has no message `{name}`"),
-            remedy,
-        )
+        Problem::new("protobuf.message", format!("the manifest's schema has no message `{name}`"), remedy)
     })
 }

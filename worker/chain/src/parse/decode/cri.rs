@@ -43,11 +43,7 @@ impl CriDecoder {
     pub fn decode<'a>(&self, input: &'a [u8], slots: &mut Slots<'a>) -> Result<(), Fault> {
         let (time, at) = word(input, 0, "a time")?;
         if !(time.len() >= 20 && time[0].is_ascii_digit() && time[10] == b'T') {
-            return Err(Fault::expected(
-                input,
-                0,
-                "a time such as 2026-11-01T10:42:00Z",
-            ));
+            return Err(Fault::expected(input, 0, "a time such as 2026-11-01T10:42:00Z"));
         }
         let (stream, tag_at) = word(input, at, "a stream")?;
         if !matches!(stream, b"stdout" | b"stderr") {
@@ -64,12 +60,7 @@ impl CriDecoder {
             _ => return Err(Fault::expected(input, tag_at, "tag `P` or `F`")),
         };
         let message = rest.get(end + 1..).unwrap_or_default();
-        let text = [
-            (self.time, time),
-            (self.stream, stream),
-            (self.tag, tag),
-            (self.message, message),
-        ];
+        let text = [(self.time, time), (self.stream, stream), (self.tag, tag), (self.message, message)];
         for (slot, text) in text {
             if let Some(slot) = slot {
                 slots.set(slot, Extracted::Text(text));
@@ -83,11 +74,7 @@ impl CriDecoder {
 }
 
 /// The word at `at`, and where the next begins.
-fn word<'a>(
-    input: &'a [u8],
-    at: usize,
-    expected: &'static str,
-) -> Result<(&'a [u8], usize), Fault> {
+fn word<'a>(input: &'a [u8], at: usize, expected: &'static str) -> Result<(&'a [u8], usize), Fault> {
     let rest = &input[at..];
     match memchr::memchr(b' ', rest) {
         Some(end) => Ok((&rest[..end], at + end + 1)),
@@ -104,12 +91,7 @@ mod tests {
 
     fn extract(text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
         let names = ["time", "stream", "tag", "partial", "message"];
-        testing::extract(
-            &names,
-            text.as_ref(),
-            CriDecoder::compile,
-            CriDecoder::decode,
-        )
+        testing::extract(&names, text.as_ref(), CriDecoder::compile, CriDecoder::decode)
     }
 
     #[test]
@@ -127,35 +109,20 @@ mod tests {
 
     #[test]
     fn a_last_piece_may_be_empty() {
-        assert_eq!(
-            extract("2016-10-06T00:17:09+02:00 stdout F ").unwrap()[4],
-            "''"
-        );
-        assert_eq!(
-            extract("2016-10-06T00:17:09+02:00 stdout F").unwrap()[4],
-            "''"
-        );
+        assert_eq!(extract("2016-10-06T00:17:09+02:00 stdout F ").unwrap()[4], "''");
+        assert_eq!(extract("2016-10-06T00:17:09+02:00 stdout F").unwrap()[4], "''");
     }
 
     #[test]
     fn other_lines_are_refused() {
-        let fault = |text: &str| {
-            extract(text)
-                .map_err(|fault| (fault.at, fault.kind))
-                .unwrap_err()
-        };
+        let fault = |text: &str| extract(text).map_err(|fault| (fault.at, fault.kind)).unwrap_err();
         assert_eq!(fault(""), (0, FaultKind::Truncated { inside: "a time" }));
         assert_eq!(fault("hello world").0, 0);
         assert_eq!(fault("2016-10-06T00:17:09.669794202Z stdin F x").0, 31);
         assert_eq!(fault("2016-10-06T00:17:09.669794202Z stdout X x").0, 38);
         assert_eq!(
             fault("2016-10-06T00:17:09.669794202Z stdout "),
-            (
-                38,
-                FaultKind::Truncated {
-                    inside: "tag `P` or `F`"
-                }
-            )
+            (38, FaultKind::Truncated { inside: "tag `P` or `F`" })
         );
     }
 

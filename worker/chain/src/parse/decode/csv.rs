@@ -37,16 +37,9 @@ impl CsvDecoder {
             ));
         }
         if columns.is_empty() {
-            return Err(Problem::new(
-                "csv.columns",
-                "there are no columns",
-                "Name the columns from left to right",
-            ));
+            return Err(Problem::new("csv.columns", "there are no columns", "Name the columns from left to right"));
         }
-        let repeated = columns
-            .iter()
-            .enumerate()
-            .find(|(index, name)| columns[..*index].contains(name));
+        let repeated = columns.iter().enumerate().find(|(index, name)| columns[..*index].contains(name));
         if let Some((_, name)) = repeated {
             return Err(Problem::new(
                 "csv.columns",
@@ -96,10 +89,7 @@ impl CsvDecoder {
             }
         }
         if count != self.columns.len() {
-            let kind = FaultKind::ColumnCount {
-                expected: self.columns.len(),
-                found: count,
-            };
+            let kind = FaultKind::ColumnCount { expected: self.columns.len(), found: count };
             return Err(Fault::new(input.len(), kind));
         }
         Ok(())
@@ -128,11 +118,7 @@ impl CsvDecoder {
 
     /// The column at `start`, and where the next one begins.
     #[inline]
-    fn column<'a>(
-        &self,
-        input: &'a [u8],
-        start: usize,
-    ) -> Result<(Column<'a>, Option<usize>), Fault> {
+    fn column<'a>(&self, input: &'a [u8], start: usize) -> Result<(Column<'a>, Option<usize>), Fault> {
         let rest = input.get(start..).unwrap_or_default();
         if rest.first() != Some(&self.quote) {
             let end = memchr::memchr(self.delimiter, rest);
@@ -152,17 +138,10 @@ impl CsvDecoder {
                     at += 1;
                 }
                 Some(next) if *next != self.delimiter => {
-                    return Err(Fault::expected(
-                        input,
-                        start + at,
-                        "a delimiter behind the quoted column",
-                    ));
+                    return Err(Fault::expected(input, start + at, "a delimiter behind the quoted column"));
                 }
                 next => {
-                    let column = Column {
-                        raw: &rest[1..at - 1],
-                        doubled,
-                    };
+                    let column = Column { raw: &rest[1..at - 1], doubled };
                     return Ok((column, next.map(|_| start + at + 1)));
                 }
             }
@@ -181,10 +160,7 @@ struct Column<'a> {
 impl<'a> Column<'a> {
     #[inline]
     fn plain(raw: &'a [u8]) -> Self {
-        Self {
-            raw,
-            doubled: false,
-        }
+        Self { raw, doubled: false }
     }
 
     #[inline]
@@ -224,31 +200,19 @@ mod tests {
     use proptest::prelude::*;
 
     fn extract(columns: &[&str], text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
-        let compile =
-            |wanted: &Wanted<'_>| CsvDecoder::compile(columns, ",", "\"", false, wanted).unwrap();
+        let compile = |wanted: &Wanted<'_>| CsvDecoder::compile(columns, ",", "\"", false, wanted).unwrap();
         testing::extract(columns, text.as_ref(), compile, CsvDecoder::decode)
     }
 
     #[test]
     fn columns_with_and_without_quotes() {
-        assert_eq!(
-            extract(&["a", "b", "c"], "1,,three\r").unwrap(),
-            ["'1'", "''", "'three'"]
-        );
-        assert_eq!(
-            extract(&["a", "b", "c"], r#""x,y",2,"say ""hi""""#).unwrap(),
-            ["'x,y'", "'2'", r#"'say \"hi\"'"#]
-        );
+        assert_eq!(extract(&["a", "b", "c"], "1,,three\r").unwrap(), ["'1'", "''", "'three'"]);
+        assert_eq!(extract(&["a", "b", "c"], r#""x,y",2,"say ""hi""""#).unwrap(), ["'x,y'", "'2'", r#"'say \"hi\"'"#]);
         assert_eq!(
             extract(&["a", "b"], r#"a"b,"x"#).unwrap_err().kind,
-            FaultKind::Truncated {
-                inside: "a quoted column"
-            }
+            FaultKind::Truncated { inside: "a quoted column" }
         );
-        assert_eq!(
-            extract(&["a", "b"], r#"a"b,"""""#).unwrap(),
-            [r#"'a\"b'"#, r#"'\"'"#]
-        );
+        assert_eq!(extract(&["a", "b"], r#"a"b,"""""#).unwrap(), [r#"'a\"b'"#, r#"'\"'"#]);
         assert_eq!(extract(&["a"], "").unwrap(), ["''"]);
     }
 
@@ -257,19 +221,13 @@ mod tests {
         for line in ["1,2", "1,\"2\""] {
             assert_eq!(
                 extract(&["a", "b", "c"], line).unwrap_err().kind,
-                FaultKind::ColumnCount {
-                    expected: 3,
-                    found: 2
-                }
+                FaultKind::ColumnCount { expected: 3, found: 2 }
             );
         }
         for line in ["1,2,3,4", "\"1\",2,3,"] {
             assert_eq!(
                 extract(&["a", "b", "c"], line).unwrap_err().kind,
-                FaultKind::ColumnCount {
-                    expected: 3,
-                    found: 4
-                }
+                FaultKind::ColumnCount { expected: 3, found: 4 }
             );
         }
         assert_eq!(extract(&["a", "b"], "").unwrap_err().kind, FaultKind::Empty);
@@ -279,21 +237,13 @@ mod tests {
     fn text_behind_a_quoted_column_is_an_error() {
         let fault = extract(&["a", "b"], r#""x"y,1"#).unwrap_err();
         assert_eq!(fault.at, 3);
-        assert_eq!(
-            fault.kind,
-            FaultKind::Unexpected {
-                expected: "a delimiter behind the quoted column",
-                found: b'y'
-            }
-        );
+        assert_eq!(fault.kind, FaultKind::Unexpected { expected: "a delimiter behind the quoted column", found: b'y' });
     }
 
     #[test]
     fn a_header_is_recognised_only_when_asked_for() {
         let table = SlotTable::new();
-        let compile = |header| {
-            CsvDecoder::compile(&["a", "b"], ",", "\"", header, &Wanted::new(&table, "")).unwrap()
-        };
+        let compile = |header| CsvDecoder::compile(&["a", "b"], ",", "\"", header, &Wanted::new(&table, "")).unwrap();
         for line in ["a,b", "\"a\",b\r", "\u{feff}a,b"] {
             assert!(compile(true).is_header(line.as_bytes()), "{line}");
         }
@@ -307,9 +257,7 @@ mod tests {
     fn settings_that_cannot_work_are_refused() {
         let table = SlotTable::new();
         let problem = |columns: &[&str], delimiter, quote| {
-            CsvDecoder::compile(columns, delimiter, quote, false, &Wanted::new(&table, ""))
-                .unwrap_err()
-                .field
+            CsvDecoder::compile(columns, delimiter, quote, false, &Wanted::new(&table, "")).unwrap_err().field
         };
         assert_eq!(problem(&["a"], "||", "\""), "csv.delimiter");
         assert_eq!(problem(&["a"], ",", ","), "csv.quote");

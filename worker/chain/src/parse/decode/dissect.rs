@@ -80,23 +80,15 @@ impl DissectDecoder {
             outputs.push(Output {
                 slot,
                 keys: parts.iter().map(|(_, index)| *index).collect(),
-                joints: parts
-                    .iter()
-                    .map(|(_, index)| before(*index).into())
-                    .collect(),
+                joints: parts.iter().map(|(_, index)| before(*index).into()).collect(),
             });
         }
         let last = written.len() - 1;
         let keys = written.iter().enumerate().map(|(index, key)| Key {
-            behind: (index < last || !key.behind.is_empty())
-                .then(|| Finder::new(key.behind).into_owned()),
+            behind: (index < last || !key.behind.is_empty()).then(|| Finder::new(key.behind).into_owned()),
             padded: key.padded,
         });
-        Ok(Self {
-            start: start.into(),
-            keys: keys.collect(),
-            outputs,
-        })
+        Ok(Self { start: start.into(), keys: keys.collect(), outputs })
     }
 
     /// What a line gives.
@@ -119,9 +111,7 @@ impl DissectDecoder {
                 at = input.len();
                 break;
             };
-            let end = literal
-                .find(rest)
-                .ok_or_else(|| missing(at, literal.needle()))?;
+            let end = literal.find(rest).ok_or_else(|| missing(at, literal.needle()))?;
             values.push(&rest[..end]);
             at += end + literal.needle().len();
             while key.padded && input[at..].starts_with(literal.needle()) {
@@ -129,12 +119,7 @@ impl DissectDecoder {
             }
         }
         if at < input.len() {
-            return Err(Fault::new(
-                at,
-                FaultKind::Trailing {
-                    count: input.len() - at,
-                },
-            ));
+            return Err(Fault::new(at, FaultKind::Trailing { count: input.len() - at }));
         }
         for output in &self.outputs {
             slots.set(output.slot, Extracted::Text(output.text(&values, slots)));
@@ -162,12 +147,7 @@ impl Output {
 
 #[cold]
 fn missing(at: usize, literal: &[u8]) -> Fault {
-    Fault::new(
-        at,
-        FaultKind::MissingLiteral {
-            literal: String::from_utf8_lossy(literal).into(),
-        },
-    )
+    Fault::new(at, FaultKind::MissingLiteral { literal: String::from_utf8_lossy(literal).into() })
 }
 
 /// The text before the first key, and the keys.
@@ -178,10 +158,7 @@ fn parse(pattern: &str) -> Result<(&str, Vec<Written<'_>>), Problem> {
     let mut keys = Vec::new();
     for section in sections {
         let Some((key, behind)) = section.split_once('}') else {
-            return Err(problem(
-                format!("`%{{{section}` has no closing brace"),
-                "Close the key with `}`",
-            ));
+            return Err(problem(format!("`%{{{section}` has no closing brace"), "Close the key with `}`"));
         };
         let place = u32::try_from(keys.len()).unwrap_or(u32::MAX);
         keys.push(written(key, behind, place)?);
@@ -195,19 +172,12 @@ fn parse(pattern: &str) -> Result<(&str, Vec<Written<'_>>), Problem> {
     let last = keys.len() - 1;
     if let Some(touching) = keys[..last].iter().find(|key| key.behind.is_empty()) {
         return Err(problem(
-            format!(
-                "no text stands between `%{{{}}}` and the key behind it",
-                touching.name
-            ),
+            format!("no text stands between `%{{{}}}` and the key behind it", touching.name),
             "Put the text that separates them between the keys",
         ));
     }
     for (index, key) in keys.iter().enumerate() {
-        let earlier = || {
-            keys[..index]
-                .iter()
-                .any(|other| other.name == key.name && !other.skip)
-        };
+        let earlier = || keys[..index].iter().any(|other| other.name == key.name && !other.skip);
         if key.append.is_none() && !key.skip && earlier() {
             return Err(problem(
                 format!("`%{{{}}}` stands twice", key.name),
@@ -220,9 +190,7 @@ fn parse(pattern: &str) -> Result<(&str, Vec<Written<'_>>), Problem> {
 
 fn written<'p>(key: &'p str, behind: &'p str, place: u32) -> Result<Written<'p>, Problem> {
     let problem = |message: String, remedy: &str| Problem::new("dissect.pattern", message, remedy);
-    let (key, padded) = key
-        .strip_suffix("->")
-        .map_or((key, false), |key| (key, true));
+    let (key, padded) = key.strip_suffix("->").map_or((key, false), |key| (key, true));
     if key.starts_with(['*', '&']) {
         return Err(problem(
             format!("`%{{{key}}}` takes its name from the line"),
@@ -230,48 +198,24 @@ fn written<'p>(key: &'p str, behind: &'p str, place: u32) -> Result<Written<'p>,
         ));
     }
     if let Some(name) = key.strip_prefix('?') {
-        return Ok(Written {
-            name,
-            append: None,
-            skip: true,
-            padded,
-            behind,
-        });
+        return Ok(Written { name, append: None, skip: true, padded, behind });
     }
     let Some(name) = key.strip_prefix('+') else {
-        return Ok(Written {
-            name: key,
-            append: None,
-            skip: key.is_empty(),
-            padded,
-            behind,
-        });
+        return Ok(Written { name: key, append: None, skip: key.is_empty(), padded, behind });
     };
     let (name, order) = match name.rsplit_once('/') {
         Some((name, order)) => match order.parse() {
             Ok(order) => (name, order),
             Err(_) => {
-                return Err(problem(
-                    format!("`{order}` behind `/` is not a number"),
-                    "Write it as `%{+name/2}`",
-                ));
+                return Err(problem(format!("`{order}` behind `/` is not a number"), "Write it as `%{+name/2}`"));
             }
         },
         None => (name, place),
     };
     if name.is_empty() {
-        return Err(problem(
-            "`%{+}` appends to nothing".to_owned(),
-            "Name the value, such as `%{+message}`",
-        ));
+        return Err(problem("`%{+}` appends to nothing".to_owned(), "Name the value, such as `%{+message}`"));
     }
-    Ok(Written {
-        name,
-        append: Some(order),
-        skip: false,
-        padded,
-        behind,
-    })
+    Ok(Written { name, append: Some(order), skip: false, padded, behind })
 }
 
 #[cfg(test)]
@@ -281,11 +225,7 @@ mod tests {
     use crate::parse::fields::SlotTable;
     use proptest::prelude::*;
 
-    fn extract(
-        pattern: &str,
-        names: &[&str],
-        text: impl AsRef<[u8]>,
-    ) -> Result<Vec<String>, Fault> {
+    fn extract(pattern: &str, names: &[&str], text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
         let compile = |wanted: &Wanted<'_>| DissectDecoder::compile(pattern, wanted).unwrap();
         testing::extract(names, text.as_ref(), compile, DissectDecoder::decode)
     }
@@ -295,32 +235,15 @@ mod tests {
         let pattern = "%{client} - %{?ident} [%{time}] \"%{verb} %{} %{http}\" %{status}";
         let line = r#"1.2.3.4 - - [30/Apr/1998:22:00:52 +0000] "GET /a HTTP/1.0" 200"#;
         assert_eq!(
-            extract(
-                pattern,
-                &["client", "time", "verb", "status", "ident"],
-                line
-            )
-            .unwrap(),
-            [
-                "'1.2.3.4'",
-                "'30/Apr/1998:22:00:52 +0000'",
-                "'GET'",
-                "'200'",
-                "Absent"
-            ]
+            extract(pattern, &["client", "time", "verb", "status", "ident"], line).unwrap(),
+            ["'1.2.3.4'", "'30/Apr/1998:22:00:52 +0000'", "'GET'", "'200'", "Absent"]
         );
     }
 
     #[test]
     fn padding_is_stepped_over() {
-        assert_eq!(
-            extract("%{level->} %{text}", &["level", "text"], "INFO     x  y").unwrap(),
-            ["'INFO'", "'x  y'"]
-        );
-        assert_eq!(
-            extract("[%{ts}]%{->} [%{id}]", &["ts", "id"], "[1]   [2]").unwrap(),
-            ["'1'", "'2'"]
-        );
+        assert_eq!(extract("%{level->} %{text}", &["level", "text"], "INFO     x  y").unwrap(), ["'INFO'", "'x  y'"]);
+        assert_eq!(extract("[%{ts}]%{->} [%{id}]", &["ts", "id"], "[1]   [2]").unwrap(), ["'1'", "'2'"]);
     }
 
     #[test]
@@ -330,62 +253,35 @@ mod tests {
             extract(pattern, &["ts", "host"], "Mar 16 00:01:25 evita").unwrap(),
             ["'Mar 16 00:01:25'", "'evita'"]
         );
-        assert_eq!(
-            extract("%{+a/2} %{+a/1} %{+a/4} %{+a/3}", &["a"], "1 2 3 go").unwrap(),
-            ["'2 1 go 3'"]
-        );
+        assert_eq!(extract("%{+a/2} %{+a/1} %{+a/4} %{+a/3}", &["a"], "1 2 3 go").unwrap(), ["'2 1 go 3'"]);
         let ordered = "%{+a/2} %{+a/4},%{+a/1};%{+a/3}";
-        assert_eq!(
-            extract(ordered, &["a"], "two four,one;three").unwrap(),
-            ["'one two;three four'"]
-        );
+        assert_eq!(extract(ordered, &["a"], "two four,one;three").unwrap(), ["'one two;three four'"]);
     }
 
     #[test]
     fn a_key_may_be_empty() {
-        assert_eq!(
-            extract("%{a},%{b},%{c}", &["a", "b", "c"], ",,").unwrap(),
-            ["''", "''", "''"]
-        );
+        assert_eq!(extract("%{a},%{b},%{c}", &["a", "b", "c"], ",,").unwrap(), ["''", "''", "''"]);
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        let fault = |pattern, text: &str| {
-            extract(pattern, &["a"], text)
-                .map_err(|fault| (fault.at, fault.kind))
-                .unwrap_err()
-        };
-        let literal = |text: &str| FaultKind::MissingLiteral {
-            literal: text.into(),
-        };
+        let fault =
+            |pattern, text: &str| extract(pattern, &["a"], text).map_err(|fault| (fault.at, fault.kind)).unwrap_err();
+        let literal = |text: &str| FaultKind::MissingLiteral { literal: text.into() };
         assert_eq!(fault("[%{a}] %{b}", "x"), (0, literal("[")));
         assert_eq!(fault("[%{a}] %{b}", "[x y"), (1, literal("] ")));
-        assert_eq!(
-            fault("[%{a}]", "[x] y"),
-            (3, FaultKind::Trailing { count: 2 })
-        );
+        assert_eq!(fault("[%{a}]", "[x] y"), (3, FaultKind::Trailing { count: 2 }));
     }
 
     #[test]
     fn patterns_that_cannot_work_are_refused() {
         let table = SlotTable::new();
-        let refused = |pattern| {
-            DissectDecoder::compile(pattern, &Wanted::new(&table, ""))
-                .unwrap_err()
-                .message
-        };
+        let refused = |pattern| DissectDecoder::compile(pattern, &Wanted::new(&table, "")).unwrap_err().message;
         assert_eq!(refused("no key"), "the pattern has no key");
         assert_eq!(refused("%{a} %{b"), "`%{b` has no closing brace");
-        assert_eq!(
-            refused("%{a}%{b}"),
-            "no text stands between `%{a}` and the key behind it"
-        );
+        assert_eq!(refused("%{a}%{b}"), "no text stands between `%{a}` and the key behind it");
         assert_eq!(refused("%{a} %{a}"), "`%{a}` stands twice");
-        assert_eq!(
-            refused("%{*a}=%{&a}"),
-            "`%{*a}` takes its name from the line"
-        );
+        assert_eq!(refused("%{*a}=%{&a}"), "`%{*a}` takes its name from the line");
         assert_eq!(refused("%{+a/x} %{b}"), "`x` behind `/` is not a number");
         assert_eq!(refused("%{+} %{b}"), "`%{+}` appends to nothing");
     }

@@ -23,22 +23,13 @@ pub(super) struct DockerDecoder {
 impl DockerDecoder {
     /// A decoder for the wanted names. `log` is the slot of the payload, which the chain always wants.
     pub fn compile(log: Slot, wanted: &Wanted<'_>) -> Self {
-        Self {
-            envelope: JsonDecoder::compile(wanted),
-            log,
-            partial: wanted.slot("partial"),
-        }
+        Self { envelope: JsonDecoder::compile(wanted), log, partial: wanted.slot("partial") }
     }
 
     /// What a line gives.
     pub fn gives() -> Gives {
-        let names = ["log", "stream", "time", "partial"]
-            .map(str::to_owned)
-            .to_vec();
-        Gives::Names {
-            names,
-            prefixes: vec!["attrs"],
-        }
+        let names = ["log", "stream", "time", "partial"].map(str::to_owned).to_vec();
+        Gives::Names { names, prefixes: vec!["attrs"] }
     }
 
     /// Fills the slots from one envelope.
@@ -46,10 +37,7 @@ impl DockerDecoder {
         slots.set(self.log, Extracted::Absent);
         self.envelope.decode(input, slots)?;
         let Extracted::Text(log) = slots.get(self.log) else {
-            return Err(Fault::new(
-                0,
-                FaultKind::MissingValue { name: "log".into() },
-            ));
+            return Err(Fault::new(0, FaultKind::MissingValue { name: "log".into() }));
         };
         let line = log.strip_suffix(b"\n");
         let text = line.map_or(log, |line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -78,13 +66,7 @@ mod tests {
         let line = r#"{"log":"17:35 INFO x\n","stream":"stdout","time":"2026-11-01T10:42:00.5Z","attrs":{"tag":"t"}}"#;
         assert_eq!(
             extract(line).unwrap(),
-            [
-                "'17:35 INFO x'",
-                "'stdout'",
-                "'2026-11-01T10:42:00.5Z'",
-                "Bool(false)",
-                "'t'"
-            ]
+            ["'17:35 INFO x'", "'stdout'", "'2026-11-01T10:42:00.5Z'", "Bool(false)", "'t'"]
         );
         assert_eq!(extract(r#"{"log":"x\r\n"}"#).unwrap()[0], "'x'");
         assert_eq!(extract(r#"{"log":"\n"}"#).unwrap()[0], "''");

@@ -195,16 +195,10 @@ impl Fault {
     #[cold]
     pub fn expected(input: &[u8], at: usize, expected: &'static str) -> Self {
         let kind = match input.get(at) {
-            Some(found) => FaultKind::Unexpected {
-                expected,
-                found: *found,
-            },
+            Some(found) => FaultKind::Unexpected { expected, found: *found },
             None => FaultKind::Truncated { inside: expected },
         };
-        Self {
-            at: at.min(input.len()),
-            kind,
-        }
+        Self { at: at.min(input.len()), kind }
     }
 }
 
@@ -232,10 +226,6 @@ pub(super) struct Problem {
 
 impl Problem {
     pub fn new(field: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            field,
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Self { field, message: message.into(), remedy: remedy.into() }
     }
 }

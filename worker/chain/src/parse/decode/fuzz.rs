@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use bumpalo::Bump;
 use logloom_crds::manifest::{
-    Combined, CombinedFormat, Csv, DecodeStep, Dissect, Empty, Grok, KeyValue, ProtoSource,
-    ProtobufDecoder, RegexDecoder,
+    Combined, CombinedFormat, Csv, DecodeStep, Dissect, Empty, Grok, KeyValue, ProtoSource, ProtobufDecoder,
+    RegexDecoder,
 };
 
 use super::Chain;
@@ -67,27 +67,15 @@ pub fn compile_any(data: &[u8]) {
         return;
     };
     let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    let (pattern, line) = (
-        String::from_utf8_lossy(&rest[..end]),
-        rest.get(end + 1..).unwrap_or_default(),
-    );
+    let (pattern, line) = (String::from_utf8_lossy(&rest[..end]), rest.get(end + 1..).unwrap_or_default());
     let pattern = || pattern.as_ref().into();
     let step = match choice % 3 {
-        0 => DecodeStep {
-            regex: Some(RegexDecoder { pattern: pattern() }),
-            ..DecodeStep::default()
-        },
+        0 => DecodeStep { regex: Some(RegexDecoder { pattern: pattern() }), ..DecodeStep::default() },
         1 => DecodeStep {
-            grok: Some(Grok {
-                pattern: pattern(),
-                definitions: Default::default(),
-            }),
+            grok: Some(Grok { pattern: pattern(), definitions: Default::default() }),
             ..DecodeStep::default()
         },
-        _ => DecodeStep {
-            dissect: Some(Dissect { pattern: pattern() }),
-            ..DecodeStep::default()
-        },
+        _ => DecodeStep { dissect: Some(Dissect { pattern: pattern() }), ..DecodeStep::default() },
     };
     if let Some((chain, slots)) = compile(&[step]) {
         run(&chain, slots, line);
@@ -111,12 +99,7 @@ fn run(chain: &Chain, count: usize, line: &[u8]) {
         Ok(_) => {
             // JSON text made of a Protobuf message may be longer, by its keys and escapes.
             let bound = 64 * line.len() + 64;
-            assert!(
-                slots
-                    .values()
-                    .iter()
-                    .all(|value| value.as_bytes().is_none_or(|text| text.len() <= bound))
-            );
+            assert!(slots.values().iter().all(|value| value.as_bytes().is_none_or(|text| text.len() <= bound)));
         }
         Err(error) => {
             assert!(!error.to_string().is_empty());
@@ -131,17 +114,8 @@ fn run(chain: &Chain, count: usize, line: &[u8]) {
 fn steps() -> Vec<Vec<DecodeStep>> {
     let step = DecodeStep::default;
     let empty = || Some(Empty {});
-    let pattern = |text: &str| {
-        Some(RegexDecoder {
-            pattern: text.into(),
-        })
-    };
-    let grok = |text: &str| {
-        Some(Grok {
-            pattern: text.into(),
-            definitions: Default::default(),
-        })
-    };
+    let pattern = |text: &str| Some(RegexDecoder { pattern: text.into() });
+    let grok = |text: &str| Some(Grok { pattern: text.into(), definitions: Default::default() });
     let csv = |columns: &[&str], header| {
         Some(Csv {
             columns: columns.iter().map(|column| (*column).into()).collect(),
@@ -151,106 +125,30 @@ fn steps() -> Vec<Vec<DecodeStep>> {
         })
     };
     let combined = |format| Some(Combined { format });
-    let schema = || {
-        Some(ProtoSource {
-            proto: Some(SCHEMA.into()),
-            file: None,
-        })
-    };
+    let schema = || Some(ProtoSource { proto: Some(SCHEMA.into()), file: None });
     vec![
+        vec![DecodeStep { json: empty(), ..step() }],
+        vec![DecodeStep { logfmt: empty(), ..step() }],
+        vec![DecodeStep { key_value: Some(KeyValue::default()), ..step() }],
+        vec![DecodeStep { cri: empty(), ..step() }, DecodeStep { json: empty(), optional: true, ..step() }],
+        vec![DecodeStep { docker: empty(), ..step() }, DecodeStep { logfmt: empty(), ..step() }],
+        vec![DecodeStep { syslog3164: empty(), ..step() }],
+        vec![DecodeStep { syslog5424: empty(), ..step() }],
+        vec![DecodeStep { syslog: empty(), ..step() }],
+        vec![DecodeStep { combined: combined(CombinedFormat::Apache), ..step() }],
+        vec![DecodeStep { combined: combined(CombinedFormat::Common), ..step() }],
+        vec![DecodeStep { regex: pattern(r"(?<level>\w+) (?<message>.*)"), ..step() }],
+        vec![DecodeStep { grok: grok("%{COMBINEDAPACHELOG}"), ..step() }],
+        vec![DecodeStep { dissect: Some(Dissect { pattern: "%{time->} [%{level}] %{+message}".into() }), ..step() }],
+        vec![DecodeStep { csv: csv(&["a", "level", "message"], true), ..step() }],
         vec![DecodeStep {
-            json: empty(),
-            ..step()
-        }],
-        vec![DecodeStep {
-            logfmt: empty(),
-            ..step()
-        }],
-        vec![DecodeStep {
-            key_value: Some(KeyValue::default()),
-            ..step()
-        }],
-        vec![
-            DecodeStep {
-                cri: empty(),
-                ..step()
-            },
-            DecodeStep {
-                json: empty(),
-                optional: true,
-                ..step()
-            },
-        ],
-        vec![
-            DecodeStep {
-                docker: empty(),
-                ..step()
-            },
-            DecodeStep {
-                logfmt: empty(),
-                ..step()
-            },
-        ],
-        vec![DecodeStep {
-            syslog3164: empty(),
-            ..step()
-        }],
-        vec![DecodeStep {
-            syslog5424: empty(),
-            ..step()
-        }],
-        vec![DecodeStep {
-            syslog: empty(),
-            ..step()
-        }],
-        vec![DecodeStep {
-            combined: combined(CombinedFormat::Apache),
-            ..step()
-        }],
-        vec![DecodeStep {
-            combined: combined(CombinedFormat::Common),
-            ..step()
-        }],
-        vec![DecodeStep {
-            regex: pattern(r"(?<level>\w+) (?<message>.*)"),
-            ..step()
-        }],
-        vec![DecodeStep {
-            grok: grok("%{COMBINEDAPACHELOG}"),
-            ..step()
-        }],
-        vec![DecodeStep {
-            dissect: Some(Dissect {
-                pattern: "%{time->} [%{level}] %{+message}".into(),
-            }),
-            ..step()
-        }],
-        vec![DecodeStep {
-            csv: csv(&["a", "level", "message"], true),
-            ..step()
-        }],
-        vec![DecodeStep {
-            protobuf: Some(ProtobufDecoder {
-                schema: schema(),
-                message: Some("App".into()),
-            }),
+            protobuf: Some(ProtobufDecoder { schema: schema(), message: Some("App".into()) }),
             ..step()
         }],
         vec![
-            DecodeStep {
-                csv: csv(&["a", "inner"], true),
-                ..step()
-            },
-            DecodeStep {
-                docker: empty(),
-                from: Some("inner".into()),
-                ..step()
-            },
-            DecodeStep {
-                json: empty(),
-                optional: true,
-                ..step()
-            },
+            DecodeStep { csv: csv(&["a", "inner"], true), ..step() },
+            DecodeStep { docker: empty(), from: Some("inner".into()), ..step() },
+            DecodeStep { json: empty(), optional: true, ..step() },
         ],
     ]
 }

@@ -31,22 +31,10 @@ struct Side<'a> {
 
 impl KeyValueDecoder {
     /// A decoder with these separators for the wanted names.
-    pub fn compile(
-        field: &str,
-        pair: &str,
-        quote: &str,
-        wanted: &Wanted<'_>,
-    ) -> Result<Self, Problem> {
-        for (path, separator) in [
-            ("keyValue.fieldSeparator", field),
-            ("keyValue.pairSeparator", pair),
-        ] {
+    pub fn compile(field: &str, pair: &str, quote: &str, wanted: &Wanted<'_>) -> Result<Self, Problem> {
+        for (path, separator) in [("keyValue.fieldSeparator", field), ("keyValue.pairSeparator", pair)] {
             if separator.is_empty() {
-                return Err(Problem::new(
-                    path,
-                    "the separator is empty",
-                    "Give at least one character",
-                ));
+                return Err(Problem::new(path, "the separator is empty", "Give at least one character"));
             }
         }
         if field == pair {
@@ -93,11 +81,7 @@ impl KeyValueDecoder {
             }
         }
         if pairs == 0 {
-            let kind = if input.trim_ascii().is_empty() {
-                FaultKind::Empty
-            } else {
-                FaultKind::NoPair
-            };
+            let kind = if input.trim_ascii().is_empty() { FaultKind::Empty } else { FaultKind::NoPair };
             return Err(Fault::new(0, kind));
         }
         Ok(())
@@ -125,63 +109,36 @@ impl KeyValueDecoder {
         if input.get(at) == Some(&self.quote) {
             let quoted = Quoted::read(input, at + 1, self.quote)?;
             let end = self.behind_quote(input, quoted.end, true)?;
-            return Ok(Side {
-                text: quoted.text(slots.arena()),
-                end,
-            });
+            return Ok(Side { text: quoted.text(slots.arena()), end });
         }
         let rest = &input[at..];
         let field = self.field.find(rest).unwrap_or(rest.len());
         // Both may begin at the same byte (" " and " = "): then the pair separator counts.
         let reach = (field + self.pair.needle().len()).min(rest.len());
-        let end = self
-            .pair
-            .find(&rest[..reach])
-            .map_or(field, |pair| pair.min(field));
+        let end = self.pair.find(&rest[..reach]).map_or(field, |pair| pair.min(field));
         if end == 0 {
             return Err(Fault::expected(input, at, "a key"));
         }
-        Ok(Side {
-            text: rest[..end].trim_ascii(),
-            end: at + end,
-        })
+        Ok(Side { text: rest[..end].trim_ascii(), end: at + end })
     }
 
     /// The value at `at`; it ends at a field separator or the end.
     fn value<'a>(&self, input: &'a [u8], at: usize, slots: &Slots<'a>) -> Result<Side<'a>, Fault> {
-        let start = if self.trims {
-            skip_spaces(input, at)
-        } else {
-            at
-        };
+        let start = if self.trims { skip_spaces(input, at) } else { at };
         if input.get(start) == Some(&self.quote) {
             let quoted = Quoted::read(input, start + 1, self.quote)?;
             let end = self.behind_quote(input, quoted.end, false)?;
-            return Ok(Side {
-                text: quoted.text(slots.arena()),
-                end,
-            });
+            return Ok(Side { text: quoted.text(slots.arena()), end });
         }
         let rest = &input[start..];
         let end = self.field.find(rest).unwrap_or(rest.len());
-        let text = if self.trims {
-            rest[..end].trim_ascii()
-        } else {
-            &rest[..end]
-        };
-        Ok(Side {
-            text,
-            end: start + end,
-        })
+        let text = if self.trims { rest[..end].trim_ascii() } else { &rest[..end] };
+        Ok(Side { text, end: start + end })
     }
 
     /// Where the separator behind a closing quote begins.
     fn behind_quote(&self, input: &[u8], at: usize, key: bool) -> Result<usize, Fault> {
-        let spaces = if self.trims || key {
-            skip_spaces(input, at)
-        } else {
-            at
-        };
+        let spaces = if self.trims || key { skip_spaces(input, at) } else { at };
         for at in [at, spaces] {
             let rest = &input[at..];
             let ends = rest.is_empty() || rest.starts_with(self.field.needle());
@@ -189,20 +146,13 @@ impl KeyValueDecoder {
                 return Ok(at);
             }
         }
-        Err(Fault::expected(
-            input,
-            at,
-            "a separator behind the quoted text",
-        ))
+        Err(Fault::expected(input, at, "a separator behind the quoted text"))
     }
 }
 
 fn skip_spaces(input: &[u8], at: usize) -> usize {
     let rest = &input[at..];
-    at + rest
-        .iter()
-        .position(|byte| !byte.is_ascii_whitespace())
-        .unwrap_or(rest.len())
+    at + rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -211,34 +161,21 @@ mod tests {
     use crate::parse::decode::testing;
     use proptest::prelude::*;
 
-    fn extract_with(
-        separators: [&str; 3],
-        names: &[&str],
-        text: impl AsRef<[u8]>,
-    ) -> Result<Vec<String>, Fault> {
+    fn extract_with(separators: [&str; 3], names: &[&str], text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
         let [field, pair, quote] = separators;
-        let compile =
-            |wanted: &Wanted<'_>| KeyValueDecoder::compile(field, pair, quote, wanted).unwrap();
+        let compile = |wanted: &Wanted<'_>| KeyValueDecoder::compile(field, pair, quote, wanted).unwrap();
         testing::extract(names, text.as_ref(), compile, KeyValueDecoder::decode)
     }
 
     #[test]
     fn spaces_and_equals_signs() {
-        let found = extract_with(
-            [" ", "=", "\""],
-            &["a", "b", "c", "d"],
-            r#"a=1  b="x y" c= flag d=e=f"#,
-        );
+        let found = extract_with([" ", "=", "\""], &["a", "b", "c", "d"], r#"a=1  b="x y" c= flag d=e=f"#);
         assert_eq!(found.unwrap(), ["'1'", "'x y'", "''", "'e=f'"]);
     }
 
     #[test]
     fn commas_with_spaces_around_everything() {
-        let found = extract_with(
-            [",", ":", "'"],
-            &["user", "path", "ok"],
-            "user : bob ,path: '/a,b' , ok,, ",
-        );
+        let found = extract_with([",", ":", "'"], &["user", "path", "ok"], "user : bob ,path: '/a,b' , ok,, ");
         assert_eq!(found.unwrap(), ["'bob'", "'/a,b'", "Bool(true)"]);
     }
 
@@ -259,42 +196,20 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         let fault = |text: &str| {
-            extract_with([",", "=", "\""], &["a"], text)
-                .map_err(|fault| (fault.at, fault.kind))
-                .unwrap_err()
+            extract_with([",", "=", "\""], &["a"], text).map_err(|fault| (fault.at, fault.kind)).unwrap_err()
         };
         assert_eq!(fault(""), (0, FaultKind::Empty));
         assert_eq!(fault("some words"), (0, FaultKind::NoPair));
-        assert_eq!(
-            fault("=1"),
-            (
-                0,
-                FaultKind::Unexpected {
-                    expected: "a key",
-                    found: b'='
-                }
-            )
-        );
+        assert_eq!(fault("=1"), (0, FaultKind::Unexpected { expected: "a key", found: b'=' }));
         let expected = "a separator behind the quoted text";
-        assert_eq!(
-            fault(r#"a="x"y"#),
-            (
-                5,
-                FaultKind::Unexpected {
-                    expected,
-                    found: b'y'
-                }
-            )
-        );
+        assert_eq!(fault(r#"a="x"y"#), (5, FaultKind::Unexpected { expected, found: b'y' }));
     }
 
     #[test]
     fn separators_that_cannot_work_are_refused() {
         let table = crate::parse::fields::SlotTable::new();
         let problem = |field, pair, quote| {
-            KeyValueDecoder::compile(field, pair, quote, &Wanted::new(&table, ""))
-                .unwrap_err()
-                .field
+            KeyValueDecoder::compile(field, pair, quote, &Wanted::new(&table, "")).unwrap_err().field
         };
         assert_eq!(problem("=", "=", "\""), "keyValue.pairSeparator");
         assert_eq!(problem(",", "=", "''"), "keyValue.quote");

@@ -26,17 +26,10 @@ impl KeyTable {
         let entries: Vec<Entry> = keys
             .into_iter()
             .take(usize::from(u16::MAX) - 1)
-            .map(|key| Entry {
-                words: words(key),
-                key: key.into(),
-            })
+            .map(|key| Entry { words: words(key), key: key.into() })
             .collect();
         let size = (entries.len() * 2).next_power_of_two().max(2);
-        let mut table = Self {
-            entries,
-            places: vec![0; size],
-            mask: size - 1,
-        };
+        let mut table = Self { entries, places: vec![0; size], mask: size - 1 };
         for index in 0..table.entries.len() {
             let entry = &table.entries[index];
             let mut place = hash(entry.words, entry.key.len()) & table.mask;
@@ -56,10 +49,7 @@ impl KeyTable {
         loop {
             let index = usize::from(*self.places.get(place)?).checked_sub(1)?;
             let entry = self.entries.get(index)?;
-            if entry.words == words
-                && entry.key.len() == key.len()
-                && (key.len() <= 16 || *entry.key == *key)
-            {
+            if entry.words == words && entry.key.len() == key.len() && (key.len() <= 16 || *entry.key == *key) {
                 return Some(index);
             }
             place = (place + 1) & self.mask;
@@ -74,10 +64,7 @@ fn words(key: &[u8]) -> (u64, u64) {
         return (u64::from_le_bytes(*head), u64::from_le_bytes(*tail));
     }
     if let (Some(head), Some(tail)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-        return (
-            u64::from(u32::from_le_bytes(*head)),
-            u64::from(u32::from_le_bytes(*tail)),
-        );
+        return (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)));
     }
     match *key {
         [first, middle, last] => (u64::from(first) | u64::from(middle) << 8, u64::from(last)),
@@ -89,8 +76,7 @@ fn words(key: &[u8]) -> (u64, u64) {
 
 #[inline]
 fn hash(words: (u64, u64), length: usize) -> usize {
-    let mixed =
-        (words.0 ^ words.1.rotate_left(29) ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (words.0 ^ words.1.rotate_left(29) ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 40) as usize
 }
 

@@ -18,9 +18,7 @@ pub(super) struct LogfmtDecoder {
 impl LogfmtDecoder {
     /// A decoder for the wanted names.
     pub fn compile(wanted: &Wanted<'_>) -> Self {
-        Self {
-            keys: KeySlots::new(wanted),
-        }
+        Self { keys: KeySlots::new(wanted) }
     }
 
     /// Fills the slots from the pairs of one line.
@@ -46,11 +44,7 @@ impl LogfmtDecoder {
             at = self.value(input, at + 1, key, slots)?;
         }
         if pairs == 0 {
-            let kind = if input.trim_ascii().is_empty() {
-                FaultKind::Empty
-            } else {
-                FaultKind::NoPair
-            };
+            let kind = if input.trim_ascii().is_empty() { FaultKind::Empty } else { FaultKind::NoPair };
             return Err(Fault::new(0, kind));
         }
         Ok(())
@@ -58,25 +52,13 @@ impl LogfmtDecoder {
 
     /// Reads the value at `at`; where it ends.
     #[inline]
-    fn value<'a>(
-        &self,
-        input: &'a [u8],
-        at: usize,
-        key: &[u8],
-        slots: &mut Slots<'a>,
-    ) -> Result<usize, Fault> {
+    fn value<'a>(&self, input: &'a [u8], at: usize, key: &[u8], slots: &mut Slots<'a>) -> Result<usize, Fault> {
         if input.get(at) == Some(&b'"') {
             let quoted = Quoted::read(input, at + 1, b'"')?;
             if input.get(quoted.end).is_some_and(|next| *next > b' ') {
-                return Err(Fault::expected(
-                    input,
-                    quoted.end,
-                    "a space behind the quoted text",
-                ));
+                return Err(Fault::expected(input, quoted.end, "a space behind the quoted text"));
             }
-            self.set(key, slots, |slots| {
-                Extracted::Text(quoted.text(slots.arena()))
-            });
+            self.set(key, slots, |slots| Extracted::Text(quoted.text(slots.arena())));
             return Ok(quoted.end);
         }
         let end = end_of(input, at, |byte| byte <= b' ');
@@ -85,12 +67,7 @@ impl LogfmtDecoder {
     }
 
     #[inline]
-    fn set<'a>(
-        &self,
-        key: &[u8],
-        slots: &mut Slots<'a>,
-        value: impl FnOnce(&Slots<'a>) -> Extracted<'a>,
-    ) {
+    fn set<'a>(&self, key: &[u8], slots: &mut Slots<'a>, value: impl FnOnce(&Slots<'a>) -> Extracted<'a>) {
         if let Some(slot) = self.keys.slot(key) {
             slots.set(slot, value(slots));
         }
@@ -105,10 +82,7 @@ fn skip_space(input: &[u8], at: usize) -> usize {
 #[inline]
 fn end_of(input: &[u8], at: usize, ends: impl Fn(u8) -> bool) -> usize {
     let rest = input.get(at..).unwrap_or_default();
-    at + rest
-        .iter()
-        .position(|byte| ends(*byte))
-        .unwrap_or(rest.len())
+    at + rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -118,40 +92,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn extract(names: &[&str], text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
-        testing::extract(
-            names,
-            text.as_ref(),
-            LogfmtDecoder::compile,
-            LogfmtDecoder::decode,
-        )
+        testing::extract(names, text.as_ref(), LogfmtDecoder::compile, LogfmtDecoder::decode)
     }
 
     #[test]
     fn pairs_quoted_pairs_and_bare_keys() {
         let line = r#"ts=2026-11-01T10:42:00Z  level=info msg="two \"words\"" http.status=200 cached empty= last=x"#;
         assert_eq!(
-            extract(
-                &[
-                    "level",
-                    "msg",
-                    "http.status",
-                    "cached",
-                    "empty",
-                    "last",
-                    "none"
-                ],
-                line
-            )
-            .unwrap(),
-            [
-                "'info'",
-                r#"'two \"words\"'"#,
-                "'200'",
-                "Bool(true)",
-                "''",
-                "'x'",
-                "Absent"
-            ]
+            extract(&["level", "msg", "http.status", "cached", "empty", "last", "none"], line).unwrap(),
+            ["'info'", r#"'two \"words\"'"#, "'200'", "Bool(true)", "''", "'x'", "Absent"]
         );
     }
 
@@ -162,51 +111,18 @@ mod tests {
 
     #[test]
     fn a_value_may_hold_equals_signs() {
-        assert_eq!(
-            extract(&["query"], "query=a=b&c=d x=1").unwrap(),
-            ["'a=b&c=d'"]
-        );
+        assert_eq!(extract(&["query"], "query=a=b&c=d x=1").unwrap(), ["'a=b&c=d'"]);
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        let fault = |text: &str| {
-            extract(&["a"], text)
-                .map_err(|fault| (fault.at, fault.kind))
-                .unwrap_err()
-        };
+        let fault = |text: &str| extract(&["a"], text).map_err(|fault| (fault.at, fault.kind)).unwrap_err();
         assert_eq!(fault("  "), (0, FaultKind::Empty));
         assert_eq!(fault("just some words"), (0, FaultKind::NoPair));
-        assert_eq!(
-            fault(r#"a="open"#),
-            (
-                7,
-                FaultKind::Truncated {
-                    inside: "a quoted text"
-                }
-            )
-        );
+        assert_eq!(fault(r#"a="open"#), (7, FaultKind::Truncated { inside: "a quoted text" }));
         let expected = "a space behind the quoted text";
-        assert_eq!(
-            fault(r#"a="x"y"#),
-            (
-                5,
-                FaultKind::Unexpected {
-                    expected,
-                    found: b'y'
-                }
-            )
-        );
-        assert_eq!(
-            fault("=1"),
-            (
-                0,
-                FaultKind::Unexpected {
-                    expected: "a key",
-                    found: b'='
-                }
-            )
-        );
+        assert_eq!(fault(r#"a="x"y"#), (5, FaultKind::Unexpected { expected, found: b'y' }));
+        assert_eq!(fault("=1"), (0, FaultKind::Unexpected { expected: "a key", found: b'=' }));
     }
 
     proptest! {

@@ -139,9 +139,7 @@ impl Chain {
             Decoder::Pattern(pattern) => Some(pattern.locations()),
             _ => None,
         };
-        Scratch {
-            locations: self.steps.iter().map(locations).collect(),
-        }
+        Scratch { locations: self.steps.iter().map(locations).collect() }
     }
 
     /// The step whose payload may be a piece of a line, if there is one.
@@ -171,9 +169,7 @@ impl Chain {
         scratch: &mut Scratch,
         slots: &mut Slots<'a>,
     ) -> Result<Outcome, DecodeError> {
-        let last_of_piece = self
-            .envelope
-            .map_or(usize::MAX, |envelope| usize::from(envelope.step));
+        let last_of_piece = self.envelope.map_or(usize::MAX, |envelope| usize::from(envelope.step));
         for (index, step) in self.steps.iter().enumerate() {
             if self.run(index, step, line, scratch, slots)? == Outcome::Header {
                 return Ok(Outcome::Header);
@@ -199,21 +195,12 @@ impl Chain {
         let Some(envelope) = self.envelope else {
             return self.decode(line, scratch, slots);
         };
-        for (index, step) in self
-            .steps
-            .iter()
-            .enumerate()
-            .take(usize::from(envelope.step) + 1)
-        {
+        for (index, step) in self.steps.iter().enumerate().take(usize::from(envelope.step) + 1) {
             if self.run(index, step, line, scratch, slots)? == Outcome::Header {
                 return Ok(Outcome::Header);
             }
         }
-        Ok(if self.is_piece(slots) {
-            Outcome::Partial
-        } else {
-            Outcome::Event
-        })
+        Ok(if self.is_piece(slots) { Outcome::Partial } else { Outcome::Event })
     }
 
     /// The steps behind the envelope, with `payload` (the joined pieces) as its payload. `slots` hold what
@@ -232,12 +219,7 @@ impl Chain {
         };
         slots.set(envelope.payload, Extracted::Text(payload));
         slots.set(envelope.partial, Extracted::Bool(false));
-        for (index, step) in self
-            .steps
-            .iter()
-            .enumerate()
-            .skip(usize::from(envelope.step) + 1)
-        {
+        for (index, step) in self.steps.iter().enumerate().skip(usize::from(envelope.step) + 1) {
             if self.run(index, step, payload, scratch, slots)? == Outcome::Header {
                 return Ok(Outcome::Header);
             }
@@ -246,8 +228,7 @@ impl Chain {
     }
 
     fn is_piece(&self, slots: &Slots<'_>) -> bool {
-        self.envelope
-            .is_some_and(|envelope| slots.get(envelope.partial) == Extracted::Bool(true))
+        self.envelope.is_some_and(|envelope| slots.get(envelope.partial) == Extracted::Bool(true))
     }
 
     /// One step on what it reads.
@@ -266,9 +247,7 @@ impl Chain {
                 Some(input) => input,
                 None if step.optional => return Ok(Outcome::Event),
                 None => {
-                    let kind = FaultKind::MissingValue {
-                        name: from.name.clone(),
-                    };
+                    let kind = FaultKind::MissingValue { name: from.name.clone() };
                     return Err(step.error(index, Fault::new(0, kind)));
                 }
             },
@@ -280,9 +259,7 @@ impl Chain {
         }
         let locations = scratch.locations.get_mut(index).and_then(Option::as_mut);
         if !step.optional {
-            step.decoder
-                .decode(input, locations, slots)
-                .map_err(|fault| step.error(index, fault))?;
+            step.decoder.decode(input, locations, slots).map_err(|fault| step.error(index, fault))?;
             return Ok(Outcome::Event);
         }
         let saved = slots.arena().alloc_slice_copy(slots.values());
@@ -297,30 +274,20 @@ impl Step {
     #[cold]
     fn error(&self, index: usize, fault: Fault) -> DecodeError {
         let step = u16::try_from(index).unwrap_or(u16::MAX);
-        DecodeError {
-            step,
-            decoder: self.name,
-            at: fault.at,
-            kind: fault.kind,
-        }
+        DecodeError { step, decoder: self.name, at: fault.at, kind: fault.kind }
     }
 
     fn may_give(&self, name: &str) -> bool {
-        name.strip_prefix(self.prefix.as_str())
-            .is_some_and(|name| self.gives.may_give(name))
+        name.strip_prefix(self.prefix.as_str()).is_some_and(|name| self.gives.may_give(name))
     }
 
     fn names(&self) -> Vec<String> {
         match &self.gives {
             Gives::Anything => Vec::new(),
-            Gives::Message(message) => message
-                .fields()
-                .map(|field| format!("{}{}", self.prefix, field.name()))
-                .collect(),
-            Gives::Names { names, .. } => names
-                .iter()
-                .map(|name| format!("{}{name}", self.prefix))
-                .collect(),
+            Gives::Message(message) => {
+                message.fields().map(|field| format!("{}{}", self.prefix, field.name())).collect()
+            }
+            Gives::Names { names, .. } => names.iter().map(|name| format!("{}{name}", self.prefix)).collect(),
         }
     }
 }

@@ -19,9 +19,7 @@ impl<'t> Wanted<'t> {
             let name = name.strip_prefix(prefix)?;
             (!name.is_empty()).then_some((name, slot))
         };
-        Self {
-            names: table.iter().filter_map(local).collect(),
-        }
+        Self { names: table.iter().filter_map(local).collect() }
     }
 
     /// The names with their slots, in slot order.
@@ -31,10 +29,7 @@ impl<'t> Wanted<'t> {
 
     /// The slot of a name that the step gives.
     pub fn slot(&self, name: &str) -> Option<Slot> {
-        self.names
-            .iter()
-            .find(|(wanted, _)| *wanted == name)
-            .map(|(_, slot)| *slot)
+        self.names.iter().find(|(wanted, _)| *wanted == name).map(|(_, slot)| *slot)
     }
 }
 
@@ -57,10 +52,7 @@ pub(super) enum Gives {
 impl Gives {
     /// A closed list of names.
     pub fn names<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
-        Self::Names {
-            names: names.into_iter().map(Into::into).collect(),
-            prefixes: Vec::new(),
-        }
+        Self::Names { names: names.into_iter().map(Into::into).collect(), prefixes: Vec::new() }
     }
 
     /// True when a line may give `name`.
@@ -69,8 +61,7 @@ impl Gives {
             Self::Anything => true,
             Self::Message(message) => ProtobufDecoder::may_give(message, name),
             Self::Names { names, prefixes } => {
-                names.iter().any(|known| known == name)
-                    || prefixes.iter().any(|prefix| name.starts_with(prefix))
+                names.iter().any(|known| known == name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
             }
         }
     }

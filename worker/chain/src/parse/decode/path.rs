@@ -40,9 +40,7 @@ struct Part<'p> {
 impl Part<'_> {
     fn steps(&self) -> Vec<Step> {
         let key = (!self.key.is_empty()).then(|| Step::Key(self.key.to_owned()));
-        key.into_iter()
-            .chain(self.indexes.iter().copied().map(Step::Index))
-            .collect()
+        key.into_iter().chain(self.indexes.iter().copied().map(Step::Index)).collect()
     }
 }
 
@@ -100,27 +98,18 @@ mod tests {
             Step::Key(key) => format!("<{key}>"),
             Step::Index(index) => format!("#{index}"),
         };
-        readings(path)
-            .iter()
-            .map(|steps| steps.iter().map(step).collect())
-            .collect()
+        readings(path).iter().map(|steps| steps.iter().map(step).collect()).collect()
     }
 
     #[test]
     fn a_dotted_path_is_read_in_every_way() {
         assert_eq!(show("level"), ["<level>"]);
-        assert_eq!(
-            show("a.b.c"),
-            ["<a><b><c>", "<a><b.c>", "<a.b><c>", "<a.b.c>"]
-        );
+        assert_eq!(show("a.b.c"), ["<a><b><c>", "<a><b.c>", "<a.b><c>", "<a.b.c>"]);
     }
 
     #[test]
     fn indexes_follow_their_key() {
-        assert_eq!(
-            show("spans[0][2].name"),
-            ["<spans>#0#2<name>", "<spans[0][2].name>"]
-        );
+        assert_eq!(show("spans[0][2].name"), ["<spans>#0#2<name>", "<spans[0][2].name>"]);
         assert_eq!(show("[1]"), ["#1"]);
         assert_eq!(show("labels[app]"), ["<labels[app]>"]);
     }

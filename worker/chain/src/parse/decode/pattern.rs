@@ -65,15 +65,9 @@ impl Pattern {
         slots: &mut Slots<'a>,
     ) -> Result<(), Fault> {
         if self.captures.is_empty() {
-            return if self.regex.is_match(input) {
-                Ok(())
-            } else {
-                Err(no_match())
-            };
+            return if self.regex.is_match(input) { Ok(()) } else { Err(no_match()) };
         }
-        self.regex
-            .captures_read(locations, input)
-            .ok_or_else(no_match)?;
+        self.regex.captures_read(locations, input).ok_or_else(no_match)?;
         for capture in &self.captures {
             if let Some((start, end)) = locations.get(capture.group) {
                 slots.set(capture.slot, capture.conversion.convert(&input[start..end]));
@@ -94,14 +88,10 @@ impl Conversion {
         let utf8 = || std::str::from_utf8(text).ok();
         match self {
             Self::Text => None,
-            Self::Int => utf8()
-                .and_then(|text| text.parse().ok())
-                .map(Extracted::Int),
+            Self::Int => utf8().and_then(|text| text.parse().ok()).map(Extracted::Int),
             Self::Float => {
                 let value: Option<f64> = utf8().and_then(|text| text.parse().ok());
-                value
-                    .filter(|value| value.is_finite())
-                    .map(Extracted::Float)
+                value.filter(|value| value.is_finite()).map(Extracted::Float)
             }
         }
         .unwrap_or(Extracted::Text(text))
@@ -111,11 +101,7 @@ impl Conversion {
 /// Compiles `pattern` within the limits; `field` is where it stands in the step.
 pub(super) fn compile(pattern: &str, field: &'static str) -> Result<Regex, Problem> {
     let build = |unicode: bool| {
-        RegexBuilder::new(pattern)
-            .unicode(unicode)
-            .size_limit(SIZE_LIMIT)
-            .dfa_size_limit(CACHE_LIMIT)
-            .build()
+        RegexBuilder::new(pattern).unicode(unicode).size_limit(SIZE_LIMIT).dfa_size_limit(CACHE_LIMIT).build()
     };
     match build(false) {
         Err(regex::Error::Syntax(_)) => build(true),
@@ -158,10 +144,5 @@ fn explain(pattern: &str, field: &'static str, error: &regex::Error) -> Problem 
 
 /// The last line of the engine's message, which says what is wrong.
 fn last_line(message: &str) -> String {
-    message
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .trim_start_matches("error: ")
-        .to_owned()
+    message.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }

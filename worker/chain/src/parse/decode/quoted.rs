@@ -29,11 +29,7 @@ impl<'a> Quoted<'a> {
             };
             at += found;
             if rest[found] == quote {
-                return Ok(Self {
-                    raw: &input[start..at],
-                    escaped,
-                    end: at + 1,
-                });
+                return Ok(Self { raw: &input[start..at], escaped, end: at + 1 });
             }
             escaped = true;
             at += 2;
@@ -43,11 +39,7 @@ impl<'a> Quoted<'a> {
     /// The text; copied into `arena` only when it holds a backslash.
     #[inline]
     pub fn text(&self, arena: &'a Bump) -> &'a [u8] {
-        if self.escaped {
-            unescape(self.raw, arena)
-        } else {
-            self.raw
-        }
+        if self.escaped { unescape(self.raw, arena) } else { self.raw }
     }
 }
 
@@ -70,12 +62,10 @@ fn unescape<'a>(raw: &[u8], arena: &'a Bump) -> &'a [u8] {
             [_, b'v', ..] => (0x0b, 2),
             [_, b'0', ..] => (0, 2),
             [_, same @ (b'\\' | b'"' | b'\'' | b'/'), ..] => (*same, 2),
-            [_, b'x', digits @ ..] => {
-                match hexadecimal(digits, 2).and_then(|value| u8::try_from(value).ok()) {
-                    Some(byte) => (byte, 4),
-                    None => (b'\\', 1),
-                }
-            }
+            [_, b'x', digits @ ..] => match hexadecimal(digits, 2).and_then(|value| u8::try_from(value).ok()) {
+                Some(byte) => (byte, 4),
+                None => (b'\\', 1),
+            },
             [_, b'u', digits @ ..] => {
                 let Some(value) = hexadecimal(digits, 4) else {
                     text.push(b'\\');
@@ -97,9 +87,7 @@ fn unescape<'a>(raw: &[u8], arena: &'a Bump) -> &'a [u8] {
 }
 
 fn hexadecimal(digits: &[u8], count: usize) -> Option<u32> {
-    let digits = digits
-        .get(..count)
-        .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+    let digits = digits.get(..count).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
@@ -119,10 +107,7 @@ mod tests {
     #[test]
     fn unknown_sequences_keep_their_backslash() {
         let arena = Bump::new();
-        assert_eq!(
-            unescape(br"C:\Users\x41\u00e9\xzz\", &arena),
-            "C:\\UsersA\u{e9}\\xzz\\".as_bytes()
-        );
+        assert_eq!(unescape(br"C:\Users\x41\u00e9\xzz\", &arena), "C:\\UsersA\u{e9}\\xzz\\".as_bytes());
         assert_eq!(unescape(br"\ud800", &arena), "\u{fffd}".as_bytes());
     }
 

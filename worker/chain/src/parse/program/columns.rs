@@ -136,14 +136,10 @@ impl Shape {
         };
         let mut value = value;
         if let Some(place) = self.extract {
-            let (Some(regex), Some(locations)) =
-                (extracts.get(place), memory.extract.get_mut(place))
-            else {
+            let (Some(regex), Some(locations)) = (extracts.get(place), memory.extract.get_mut(place)) else {
                 return Extracted::Absent;
             };
-            let found = regex
-                .captures_read(locations, text)
-                .and_then(|_| locations.get(1));
+            let found = regex.captures_read(locations, text).and_then(|_| locations.get(1));
             let Some((start, end)) = found else {
                 return Extracted::Absent;
             };

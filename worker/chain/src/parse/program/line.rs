@@ -52,28 +52,16 @@ impl ParseProgram {
         let mut memory = scratch.memory.borrow_mut();
         memory.prepare(self);
         let slots = Slots::new(arena, self.slots);
-        let mut way = Way {
-            program: self,
-            slots,
-            memory: &mut memory,
-            partial,
-        };
+        let mut way = Way { program: self, slots, memory: &mut memory, partial };
         match way.take_apart(sized) {
             Apart::Event(sized) => way.event(self, sized, received, hint),
-            Apart::Continuation(text) => Outcome::Continuation {
-                text: self.continuation(text, arena),
-            },
+            Apart::Continuation(text) => Outcome::Continuation { text: self.continuation(text, arena) },
             Apart::Held => Outcome::Held,
             Apart::Drop(reason) => Outcome::Drop { reason, time: None },
             Apart::Dead(error, sized) => {
                 let detail = with_facts(error.to_string(), sized.facts);
                 let raw = Cow::Borrowed(self.redactor.line(sized.bytes, Known::Nothing, arena));
-                Outcome::Dead {
-                    reason: Reason::DecodeFailed,
-                    detail,
-                    time: None,
-                    raw,
-                }
+                Outcome::Dead { reason: Reason::DecodeFailed, detail, time: None, raw }
             }
         }
     }
@@ -90,27 +78,17 @@ impl ParseProgram {
         let arena = &scratch.arena;
         let joined = partial.take_any(arena)?;
         let sized = self.size.apply_joined(joined.text, joined.full_length);
-        let detail = with_facts(
-            "the last piece of the line did not come before the source ended".to_owned(),
-            sized.facts,
-        );
+        let detail =
+            with_facts("the last piece of the line did not come before the source ended".to_owned(), sized.facts);
         let raw = Cow::Borrowed(self.redactor.line(sized.bytes, Known::Nothing, arena));
         let time = received.or(hint.0);
-        Some(Outcome::Dead {
-            reason: Reason::DecodeFailed,
-            detail,
-            time,
-            raw,
-        })
+        Some(Outcome::Dead { reason: Reason::DecodeFailed, detail, time, raw })
     }
 
     /// Text columns hold UTF-8 and nothing that must not leave; so must what is appended to them.
     fn continuation<'a>(&self, text: &'a [u8], arena: &'a Bump) -> &'a [u8] {
         let text = convert::valid_text(text, arena, &mut false);
-        let column = self
-            .multiline
-            .as_ref()
-            .map_or(Column(u16::MAX), |multiline| multiline.column());
+        let column = self.multiline.as_ref().map_or(Column(u16::MAX), |multiline| multiline.column());
         self.redactor.text(column, text, arena)
     }
 }
@@ -122,11 +100,7 @@ impl Memory {
         if self.program != program.fingerprint || self.extract.len() != program.extracts.len() {
             self.program = program.fingerprint;
             self.decode = program.chain.scratch();
-            self.extract = program
-                .extracts
-                .iter()
-                .map(|regex| regex.capture_locations())
-                .collect();
+            self.extract = program.extracts.iter().map(|regex| regex.capture_locations()).collect();
         }
     }
 }
@@ -144,10 +118,7 @@ impl<'a> Way<'_, 'a, '_> {
             None if is_blank(sized.bytes) => return Apart::Drop(Reason::Empty),
             _ => {}
         }
-        let decoded =
-            self.program
-                .chain
-                .decode(sized.bytes, &mut self.memory.decode, &mut self.slots);
+        let decoded = self.program.chain.decode(sized.bytes, &mut self.memory.decode, &mut self.slots);
         finish(decoded, sized)
     }
 
@@ -162,10 +133,7 @@ impl<'a> Way<'_, 'a, '_> {
             Ok(decode::Outcome::Event | decode::Outcome::Partial) => {}
         }
         let Some(payload) = self.slots.get(envelope.payload).as_bytes() else {
-            return finish(
-                chain.decode(sized.bytes, &mut self.memory.decode, &mut self.slots),
-                sized,
-            );
+            return finish(chain.decode(sized.bytes, &mut self.memory.decode, &mut self.slots), sized);
         };
         let (payload, sized) = match self.join(envelope, payload, sized) {
             Some(joined) => joined,
@@ -176,30 +144,18 @@ impl<'a> Way<'_, 'a, '_> {
             None if is_blank(payload) => return Apart::Drop(Reason::Empty),
             _ => {}
         }
-        finish(
-            chain.decode_rest(payload, &mut self.memory.decode, &mut self.slots),
-            sized,
-        )
+        finish(chain.decode_rest(payload, &mut self.memory.decode, &mut self.slots), sized)
     }
 
     /// The payload with the pieces before it; none when it is a piece itself, which is then held.
     ///
     /// Pieces are joined only where the envelope is the whole line. Inside another format (a CSV row) lines of many
     /// containers may stand in one source, and nothing says which pieces belong together: there each stays as it is.
-    fn join(
-        &mut self,
-        envelope: Envelope,
-        payload: &'a [u8],
-        sized: Sized<'a>,
-    ) -> Option<(&'a [u8], Sized<'a>)> {
+    fn join(&mut self, envelope: Envelope, payload: &'a [u8], sized: Sized<'a>) -> Option<(&'a [u8], Sized<'a>)> {
         if envelope.step != 0 {
             return Some((payload, sized));
         }
-        let stream = self
-            .slots
-            .get(envelope.stream)
-            .as_bytes()
-            .unwrap_or_default();
+        let stream = self.slots.get(envelope.stream).as_bytes().unwrap_or_default();
         // One byte more than is kept, so that the cut can see whether it is inside a character.
         let most = self.program.size.keep().saturating_add(1);
         if self.slots.get(envelope.partial) == Extracted::Bool(true) {
@@ -210,17 +166,8 @@ impl<'a> Way<'_, 'a, '_> {
             return Some((payload, sized));
         }
         let joined = self.partial.take(stream, payload, most, self.slots.arena());
-        let joined = self
-            .program
-            .size
-            .apply_joined(joined.text, joined.full_length);
-        Some((
-            joined.bytes,
-            Sized {
-                bytes: joined.bytes,
-                facts: joined.facts.or(sized.facts),
-            },
-        ))
+        let joined = self.program.size.apply_joined(joined.text, joined.full_length);
+        Some((joined.bytes, Sized { bytes: joined.bytes, facts: joined.facts.or(sized.facts) }))
     }
 
     /// Time, columns, filter, redaction. `program` is that of `self`, for as long as the outcome lives.
@@ -232,16 +179,10 @@ impl<'a> Way<'_, 'a, '_> {
         hint: TimeHint,
     ) -> Outcome<'a> {
         self.give_well_known(sized.facts, received);
-        let stamp = match program
-            .time
-            .read(self.slots.get(program.time_slot), received, hint)
-        {
+        let stamp = match program.time.read(self.slots.get(program.time_slot), received, hint) {
             Ok(stamp) => stamp,
             Err(TimeError::TooOld(time)) => {
-                return Outcome::Drop {
-                    reason: Reason::TooOld,
-                    time: Some(time),
-                };
+                return Outcome::Drop { reason: Reason::TooOld, time: Some(time) };
             }
             Err(error) => return self.dead(time_reason(error), error.to_string(), None, sized),
         };
@@ -258,27 +199,12 @@ impl<'a> Way<'_, 'a, '_> {
         }
         program.schema.settle_oneofs(&mut row);
         // Only a filter that says no drops a line; one that cannot say (a column is null) does not.
-        if program
-            .filter
-            .as_ref()
-            .is_some_and(|filter| filter.try_bool(&row) == Ok(false))
-        {
-            return Outcome::Drop {
-                reason: Reason::Filtered,
-                time: Some(stamp.time),
-            };
+        if program.filter.as_ref().is_some_and(|filter| filter.try_bool(&row) == Ok(false)) {
+            return Outcome::Drop { reason: Reason::Filtered, time: Some(stamp.time) };
         }
         program.redactor.row(&mut row, self.slots.arena());
-        let notes = Notes {
-            clamped: stamp.clamped,
-            replaced,
-            superlog: sized.facts,
-        };
-        Outcome::Event {
-            time: stamp.time,
-            row,
-            notes,
-        }
+        let notes = Notes { clamped: stamp.clamped, replaced, superlog: sized.facts };
+        Outcome::Event { time: stamp.time, row, notes }
     }
 
     /// The names that Logloom gives. They are set last, so that no line can pretend them.
@@ -287,26 +213,10 @@ impl<'a> Way<'_, 'a, '_> {
         let number = |value: u64| Extracted::Int(i64::try_from(value).unwrap_or(i64::MAX));
         let arena = self.slots.arena();
         let values = [
-            (
-                names.original_bytes,
-                facts.map(|facts| number(facts.original_bytes)),
-            ),
-            (
-                names.kept_bytes,
-                facts.map(|facts| number(facts.kept_bytes)),
-            ),
-            (
-                names.reference,
-                facts
-                    .and_then(|facts| facts.reference)
-                    .map(|text| Extracted::Text(text.as_bytes())),
-            ),
-            (
-                names.digest,
-                facts
-                    .and_then(|facts| facts.digest)
-                    .map(|digest| digits(digest, arena)),
-            ),
+            (names.original_bytes, facts.map(|facts| number(facts.original_bytes))),
+            (names.kept_bytes, facts.map(|facts| number(facts.kept_bytes))),
+            (names.reference, facts.and_then(|facts| facts.reference).map(|text| Extracted::Text(text.as_bytes()))),
+            (names.digest, facts.and_then(|facts| facts.digest).map(|digest| digits(digest, arena))),
             (names.received, received.map(|time| Extracted::Int(time.0))),
         ];
         for (slot, value) in values {
@@ -318,43 +228,19 @@ impl<'a> Way<'_, 'a, '_> {
 
     /// A dead letter of a line that was decoded: the values of protected columns are known.
     #[cold]
-    fn dead(
-        self,
-        reason: Reason,
-        detail: String,
-        time: Option<EventTime>,
-        sized: Sized<'a>,
-    ) -> Outcome<'a> {
+    fn dead(self, reason: Reason, detail: String, time: Option<EventTime>, sized: Sized<'a>) -> Outcome<'a> {
         let arena = self.slots.arena();
-        let values: SmallVec<[&[u8]; 8]> = self
-            .program
-            .protected
-            .iter()
-            .filter_map(|slot| self.slots.get(*slot).to_text(arena))
-            .collect();
-        let raw = Cow::Borrowed(self.program.redactor.line(
-            sized.bytes,
-            Known::Values(&values),
-            arena,
-        ));
-        Outcome::Dead {
-            reason,
-            detail: with_facts(detail, sized.facts),
-            time,
-            raw,
-        }
+        let values: SmallVec<[&[u8]; 8]> =
+            self.program.protected.iter().filter_map(|slot| self.slots.get(*slot).to_text(arena)).collect();
+        let raw = Cow::Borrowed(self.program.redactor.line(sized.bytes, Known::Values(&values), arena));
+        Outcome::Dead { reason, detail: with_facts(detail, sized.facts), time, raw }
     }
 }
 
 impl ParseProgram {
     #[cold]
     fn lack(&self, index: usize, lack: Lack) -> String {
-        let name = self
-            .schema
-            .rows()
-            .columns()
-            .get(index)
-            .map_or("", |column| column.name.as_str());
+        let name = self.schema.rows().columns().get(index).map_or("", |column| column.name.as_str());
         match lack {
             Lack::Missing => {
                 format!("column `{name}` is required, and the line has no value for it")
@@ -365,11 +251,7 @@ impl ParseProgram {
 }
 
 fn digits(digest: u128, arena: &Bump) -> Extracted<'_> {
-    Extracted::Text(
-        bumpalo::format!(in arena, "{:032x}", digest)
-            .into_bump_str()
-            .as_bytes(),
-    )
+    Extracted::Text(bumpalo::format!(in arena, "{:032x}", digest).into_bump_str().as_bytes())
 }
 
 fn finish<'a>(decoded: Result<decode::Outcome, DecodeError>, sized: Sized<'a>) -> Apart<'a> {
@@ -396,10 +278,9 @@ fn time_reason(error: TimeError) -> Reason {
 
 fn with_facts(detail: String, facts: Option<Facts<'_>>) -> String {
     match facts {
-        Some(facts) => format!(
-            "{detail} (the line has {} bytes, of which {} were read)",
-            facts.original_bytes, facts.kept_bytes
-        ),
+        Some(facts) => {
+            format!("{detail} (the line has {} bytes, of which {} were read)", facts.original_bytes, facts.kept_bytes)
+        }
         None => detail,
     }
 }

@@ -235,9 +235,7 @@ impl ParseProgram {
 
     /// The column that templates are mined from, and how.
     pub fn templates(&self) -> Option<(Column, &Templates)> {
-        self.templates
-            .as_ref()
-            .map(|(column, templates)| (*column, templates))
+        self.templates.as_ref().map(|(column, templates)| (*column, templates))
     }
 
     /// The size rule; says how much of a line a reader has to keep.
@@ -258,14 +256,9 @@ impl ParseProgram {
 
     /// The row of an assembly that is closed, encoded.
     pub fn assemble(&self, assembly: &Assembly) -> Vec<u8> {
-        let column = self
-            .multiline
-            .as_ref()
-            .map_or(Column(u16::MAX), Multiline::column);
+        let column = self.multiline.as_ref().map_or(Column(u16::MAX), Multiline::column);
         // The bytes are those of `encode`, so they do decode; were they damaged, the start row would stand.
-        assembly
-            .close(column, &self.schema)
-            .unwrap_or_else(|_| assembly.start_row().to_vec())
+        assembly.close(column, &self.schema).unwrap_or_else(|_| assembly.start_row().to_vec())
     }
 
     /// Redacts a raw line that was not parsed: the patterns, or nothing of the line where the manifest drops or

@@ -56,12 +56,7 @@ struct Source<'p> {
 
 impl<'p> Source<'p> {
     fn new(program: &'p ParseProgram) -> Self {
-        Self {
-            program,
-            partial: PartialLines::default(),
-            hint: TimeHint(None),
-            scratch: Scratch::new(),
-        }
+        Self { program, partial: PartialLines::default(), hint: TimeHint(None), scratch: Scratch::new() }
     }
 
     fn line(&mut self, line: impl AsRef<[u8]>) -> String {
@@ -70,9 +65,7 @@ impl<'p> Source<'p> {
 
     fn raw(&mut self, line: RawLine<'_>, received: Option<EventTime>) -> String {
         self.scratch.reset();
-        let outcome =
-            self.program
-                .parse(line, received, self.hint, &mut self.partial, &self.scratch);
+        let outcome = self.program.parse(line, received, self.hint, &mut self.partial, &self.scratch);
         if let Outcome::Event { time, .. } = &outcome {
             self.hint = TimeHint(self.hint.0.max(Some(*time)));
         }
@@ -94,25 +87,13 @@ fn show(program: &ParseProgram, outcome: &Outcome<'_>) -> String {
             program.message().write_json(&back, &mut json);
             let clamped = if notes.clamped { " clamped" } else { "" };
             let replaced = if notes.replaced { " replaced" } else { "" };
-            format!(
-                "event at {time} {}{clamped}{replaced}",
-                String::from_utf8(json).unwrap()
-            )
+            format!("event at {time} {}{clamped}{replaced}", String::from_utf8(json).unwrap())
         }
         Outcome::Continuation { text } => format!("continuation {}", String::from_utf8_lossy(text)),
         Outcome::Held => "held".to_owned(),
         Outcome::Drop { reason, time } => format!("drop {reason}{}", at(time)),
-        Outcome::Dead {
-            reason,
-            detail,
-            time,
-            raw,
-        } => {
-            format!(
-                "dead {reason}{}: {detail} | {}",
-                at(time),
-                String::from_utf8_lossy(raw)
-            )
+        Outcome::Dead { reason, detail, time, raw } => {
+            format!("dead {reason}{}: {detail} | {}", at(time), String::from_utf8_lossy(raw))
         }
     }
 }
@@ -152,8 +133,7 @@ fn columns_come_from_entries_or_from_names_of_their_own() {
         r#"event at 2026-11-01T10:42:00.000000Z {"level":"ERROR","message":"m","http":{"status":404},"duration_ms":1.5,"user":"nobody"}"#
     );
     assert_eq!(
-        source
-            .line(r#"{"ts":"2026-11-01T10:42:00Z","line":" 200 ","http":{"path":"/x"},"us":"-"}"#),
+        source.line(r#"{"ts":"2026-11-01T10:42:00Z","line":" 200 ","http":{"path":"/x"},"us":"-"}"#),
         r#"event at 2026-11-01T10:42:00.000000Z {"level":"DEBUG","http":{"status":200,"path":"/x"},"user":"nobody"}"#
     );
     assert_eq!(
@@ -167,32 +147,14 @@ fn every_line_has_an_outcome() {
     let cases = [
         ("", "drop empty"),
         (" \t ", "drop empty"),
-        (
-            "not json",
-            "dead decode_failed: decode step 0 (json), byte 0: ",
-        ),
+        ("not json", "dead decode_failed: decode step 0 (json), byte 0: "),
         ("\u{0}\u{1}", "dead decode_failed"),
-        (
-            r#"{"ts":"2026-11-01T10:42:00Z","level":"info""#,
-            "dead decode_failed",
-        ),
-        (
-            r#"{"level":"info"}"#,
-            "dead timestamp_missing: the line has no time",
-        ),
+        (r#"{"ts":"2026-11-01T10:42:00Z","level":"info""#, "dead decode_failed"),
+        (r#"{"level":"info"}"#, "dead timestamp_missing: the line has no time"),
         (r#"{"ts":null}"#, "dead timestamp_missing"),
-        (
-            r#"{"ts":"yesterday"}"#,
-            "dead timestamp_invalid: the time is in none",
-        ),
-        (
-            r#"{"ts":"9999-01-01T00:00:00Z"}"#,
-            "dead timestamp_out_of_range",
-        ),
-        (
-            r#"{"ts":"1970-01-01T00:00:00Z"}"#,
-            "dead timestamp_out_of_range",
-        ),
+        (r#"{"ts":"yesterday"}"#, "dead timestamp_invalid: the time is in none"),
+        (r#"{"ts":"9999-01-01T00:00:00Z"}"#, "dead timestamp_out_of_range"),
+        (r#"{"ts":"1970-01-01T00:00:00Z"}"#, "dead timestamp_out_of_range"),
         (
             r#"{"ts":"2026-11-01T10:42:00Z","level":"loud"}"#,
             "dead schema_mismatch at 2026-11-01T10:42:00.000000Z: column `level`: the value is no name of the enum",
@@ -206,10 +168,7 @@ fn every_line_has_an_outcome() {
         let found = one(app(), line);
         assert!(found.starts_with(expected), "{line}: {found}");
         if found.starts_with("dead") {
-            assert!(
-                found.ends_with(&format!(" | {line}")),
-                "the raw line goes along: {found}"
-            );
+            assert!(found.ends_with(&format!(" | {line}")), "the raw line goes along: {found}");
         }
     }
 }
@@ -217,48 +176,23 @@ fn every_line_has_an_outcome() {
 #[test]
 fn bytes_that_are_not_utf8_are_replaced_in_columns_and_kept_in_dead_letters() {
     let line = b"{\"ts\":\"2026-11-01T10:42:00Z\",\"message\":\"a\xffb\"}";
-    assert_eq!(
-        one(app(), line),
-        "event at 2026-11-01T10:42:00.000000Z {\"message\":\"a\u{fffd}b\"} replaced"
-    );
+    assert_eq!(one(app(), line), "event at 2026-11-01T10:42:00.000000Z {\"message\":\"a\u{fffd}b\"} replaced");
     let program = compile(app());
     let scratch = Scratch::new();
-    let outcome = program.parse(
-        RawLine::new(b"\xff\xfe"),
-        None,
-        TimeHint(None),
-        &mut PartialLines::default(),
-        &scratch,
-    );
+    let outcome =
+        program.parse(RawLine::new(b"\xff\xfe"), None, TimeHint(None), &mut PartialLines::default(), &scratch);
     assert!(matches!(outcome, Outcome::Dead { raw, .. } if raw.as_ref() == b"\xff\xfe"));
 }
 
 #[test]
 fn bounds_of_time_are_against_the_time_of_receipt() {
-    let manifest = with(
-        app(),
-        json!({ "timestamp": { "from": "ts", "maxFuture": "1m", "maxAge": "1h" } }),
-    );
+    let manifest = with(app(), json!({ "timestamp": { "from": "ts", "maxFuture": "1m", "maxAge": "1h" } }));
     let program = compile(manifest);
     let received = Some(EventTime(1_793_529_720_000_000));
-    let line = |ts: &str| {
-        Source::new(&program).raw(
-            RawLine::new(format!(r#"{{"ts":"{ts}"}}"#).as_bytes()),
-            received,
-        )
-    };
-    assert_eq!(
-        line("2026-11-01T10:42:30Z"),
-        "event at 2026-11-01T10:42:30.000000Z {}"
-    );
-    assert_eq!(
-        line("9999-11-01T10:42:30Z"),
-        "event at 2026-11-01T10:42:00.000000Z {} clamped"
-    );
-    assert_eq!(
-        line("1970-01-01T00:00:00Z"),
-        "drop too_old at 1970-01-01T00:00:00.000000Z"
-    );
+    let line = |ts: &str| Source::new(&program).raw(RawLine::new(format!(r#"{{"ts":"{ts}"}}"#).as_bytes()), received);
+    assert_eq!(line("2026-11-01T10:42:30Z"), "event at 2026-11-01T10:42:30.000000Z {}");
+    assert_eq!(line("9999-11-01T10:42:30Z"), "event at 2026-11-01T10:42:00.000000Z {} clamped");
+    assert_eq!(line("1970-01-01T00:00:00Z"), "drop too_old at 1970-01-01T00:00:00.000000Z");
 }
 
 #[test]
@@ -270,66 +204,33 @@ fn the_last_event_tells_the_year() {
     });
     let program = compile(manifest.clone());
     let mut source = Source::new(&program);
-    assert!(
-        source
-            .line("Dec 31 23:59:59 x")
-            .starts_with("dead timestamp_invalid: the time has no year")
-    );
+    assert!(source.line("Dec 31 23:59:59 x").starts_with("dead timestamp_invalid: the time has no year"));
     source.hint = TimeHint(Some(EventTime(1_767_225_590_000_000)));
-    assert_eq!(
-        source.line("Dec 31 23:59:59 x"),
-        r#"event at 2025-12-31T23:59:59.000000Z {"message":"x"}"#
-    );
-    assert_eq!(
-        source.line("Jan  1 00:00:01 y"),
-        r#"event at 2026-01-01T00:00:01.000000Z {"message":"y"}"#
-    );
+    assert_eq!(source.line("Dec 31 23:59:59 x"), r#"event at 2025-12-31T23:59:59.000000Z {"message":"x"}"#);
+    assert_eq!(source.line("Jan  1 00:00:01 y"), r#"event at 2026-01-01T00:00:01.000000Z {"message":"y"}"#);
     assert!(program.needs_year());
 }
 
 #[test]
 fn logs_without_a_time_take_the_time_of_receipt() {
-    let manifest = with(
-        app(),
-        json!({ "timestamp": { "from": "logloom.received", "formats": ["unix_us"] } }),
-    );
+    let manifest = with(app(), json!({ "timestamp": { "from": "logloom.received", "formats": ["unix_us"] } }));
     let program = compile(manifest);
     let received = Some(EventTime(1_793_529_720_000_001));
     let line = RawLine::new(br#"{"message":"x","logloom.received":5}"#);
-    assert_eq!(
-        Source::new(&program).raw(line, received),
-        r#"event at 2026-11-01T10:42:00.000001Z {"message":"x"}"#
-    );
-    assert!(
-        Source::new(&program)
-            .raw(line, None)
-            .starts_with("dead timestamp_missing"),
-        "a line cannot pretend it"
-    );
+    assert_eq!(Source::new(&program).raw(line, received), r#"event at 2026-11-01T10:42:00.000001Z {"message":"x"}"#);
+    assert!(Source::new(&program).raw(line, None).starts_with("dead timestamp_missing"), "a line cannot pretend it");
 }
 
 #[test]
 fn a_filter_drops_what_it_says_no_to() {
-    let manifest = with(
-        app(),
-        json!({ "filter": "level != 'DEBUG' && http.status < 500" }),
-    );
+    let manifest = with(app(), json!({ "filter": "level != 'DEBUG' && http.status < 500" }));
     let program = compile(manifest);
     let mut source = Source::new(&program);
     let mut line = |rest: &str| source.line(format!(r#"{{"ts":"2026-11-01T10:42:00Z"{rest}}}"#));
-    assert_eq!(
-        line(r#","level":"DEBUG""#),
-        "drop filtered at 2026-11-01T10:42:00.000000Z"
-    );
-    assert_eq!(
-        line(r#","level":"INFO","http":{"status":503}"#),
-        "drop filtered at 2026-11-01T10:42:00.000000Z"
-    );
+    assert_eq!(line(r#","level":"DEBUG""#), "drop filtered at 2026-11-01T10:42:00.000000Z");
+    assert_eq!(line(r#","level":"INFO","http":{"status":503}"#), "drop filtered at 2026-11-01T10:42:00.000000Z");
     assert!(line(r#","level":"INFO","http":{"status":200}"#).starts_with("event"));
-    assert!(
-        line(r#","level":"INFO""#).starts_with("event"),
-        "a filter that cannot say keeps the line"
-    );
+    assert!(line(r#","level":"INFO""#).starts_with("event"), "a filter that cannot say keeps the line");
 }
 
 #[test]
@@ -350,24 +251,11 @@ fn superlogs_are_cut_and_tell_it() {
     );
     assert_eq!(
         source.line(format!("2026-11-01T10:42:00Z {}", "x".repeat(100))),
-        format!(
-            r#"event at 2026-11-01T10:42:00.000000Z {{"message":"{}","original":121}}"#,
-            "x".repeat(19)
-        )
+        format!(r#"event at 2026-11-01T10:42:00.000000Z {{"message":"{}","original":121}}"#, "x".repeat(19))
     );
-    let superlog = Some(Superlog {
-        full_length: 200_000_000,
-        digest: 1,
-        reference: Some("s3://b/1"),
-    });
+    let superlog = Some(Superlog { full_length: 200_000_000, digest: 1, reference: Some("s3://b/1") });
     assert_eq!(
-        source.raw(
-            RawLine {
-                bytes: b"2026-11-01T10:42:00Z a prefix",
-                superlog
-            },
-            None
-        ),
+        source.raw(RawLine { bytes: b"2026-11-01T10:42:00Z a prefix", superlog }, None),
         r#"event at 2026-11-01T10:42:00.000000Z {"message":"a prefix","user":"s3://b/1","original":200000000}"#
     );
     let program = compile(with(app(), json!({ "superlog": { "maxBytes": "10B" } })));
@@ -385,39 +273,19 @@ fn nothing_leaves_unredacted() {
     );
     let program = compile(manifest);
     let mut source = Source::new(&program);
-    let mut line = |rest: &str| {
-        source.line(format!(
-            r#"{{"ts":"2026-11-01T10:42:00Z","message":"to b@c.de",{rest}}}"#
-        ))
-    };
+    let mut line = |rest: &str| source.line(format!(r#"{{"ts":"2026-11-01T10:42:00Z","message":"to b@c.de",{rest}}}"#));
     let event = line(r#""user":"ann""#);
-    assert!(
-        event.contains(r#""message":"to [redacted]""#) && !event.contains("ann"),
-        "{event}"
-    );
+    assert!(event.contains(r#""message":"to [redacted]""#) && !event.contains("ann"), "{event}");
     assert!(
         line(r#""user":"ann","level":"?ann?""#)
             .ends_with(r#""message":"to [redacted]","user":"[redacted]","level":"?[redacted]?"}"#)
     );
     assert!(line(r#""user":"a\u006en","level":"?""#).contains("| [withheld: "));
-    assert!(
-        line(r#""user":"ann"#).contains("| [withheld: "),
-        "the line does not decode"
-    );
-    assert!(
-        program
-            .redact_raw(LINE.as_bytes())
-            .starts_with(b"[withheld: ")
-    );
-    let patterns = compile(with(
-        app(),
-        json!({ "redact": [{ "pattern": "[a-z]+@[a-z.]+" }] }),
-    ));
+    assert!(line(r#""user":"ann"#).contains("| [withheld: "), "the line does not decode");
+    assert!(program.redact_raw(LINE.as_bytes()).starts_with(b"[withheld: "));
+    let patterns = compile(with(app(), json!({ "redact": [{ "pattern": "[a-z]+@[a-z.]+" }] })));
     assert_eq!(patterns.redact_raw(b"x b@c.de").as_ref(), b"x [redacted]");
-    assert!(matches!(
-        compile(app()).redact_raw(b"x"),
-        Cow::Borrowed(b"x")
-    ));
+    assert!(matches!(compile(app()).redact_raw(b"x"), Cow::Borrowed(b"x")));
 }
 
 fn java(changes: Value) -> Value {
@@ -438,24 +306,15 @@ fn lines_that_do_not_start_an_event_are_continuations() {
         source.line("2015-10-18 18:01:47,978 ERROR boom"),
         r#"event at 2015-10-18T18:01:47.978000Z {"level":"ERROR","message":"boom"}"#
     );
-    assert_eq!(
-        source.line(b"\tat secret\xff"),
-        "continuation \tat [redacted]\u{fffd}"
-    );
+    assert_eq!(source.line(b"\tat secret\xff"), "continuation \tat [redacted]\u{fffd}");
     assert_eq!(source.line(""), "continuation ");
-    assert!(
-        source
-            .line("2015-10-18 nonsense")
-            .starts_with("dead decode_failed")
-    );
+    assert!(source.line("2015-10-18 nonsense").starts_with("dead decode_failed"));
 }
 
 #[test]
 fn an_envelope_is_taken_off_before_the_start_is_looked_for() {
     let decode = json!([{ "cri": {} }, { "regex": { "pattern": r"^(?<ts>\S+ \S+) (?<level>\w+) (?<message>.*)" } }]);
-    let program = compile(java(
-        json!({ "decode": decode, "fields": [{ "name": "user", "from": "stream" }] }),
-    ));
+    let program = compile(java(json!({ "decode": decode, "fields": [{ "name": "user", "from": "stream" }] })));
     let mut source = Source::new(&program);
     let mut line = |rest: &str| source.line(format!("2026-11-01T10:42:00.000000000Z {rest}"));
     assert_eq!(
@@ -470,32 +329,22 @@ fn an_envelope_is_taken_off_before_the_start_is_looked_for() {
 
 #[test]
 fn pieces_of_a_line_are_joined_before_it_is_parsed() {
-    let program = compile(with(
-        app(),
-        json!({ "decode": [{ "cri": {}, "prefix": "cri." }, { "json": {} }] }),
-    ));
+    let program = compile(with(app(), json!({ "decode": [{ "cri": {}, "prefix": "cri." }, { "json": {} }] })));
     let mut source = Source::new(&program);
     let (head, rest) = LINE.split_at(40);
     let (middle, tail) = rest.split_at(30);
-    let cri = |stream: &str, tag: &str, text: &str| {
-        format!("2026-11-01T10:42:00.000000000Z {stream} {tag} {text}")
-    };
+    let cri = |stream: &str, tag: &str, text: &str| format!("2026-11-01T10:42:00.000000000Z {stream} {tag} {text}");
     assert_eq!(source.line(cri("stdout", "P", head)), "held");
     assert_eq!(source.line(cri("stderr", "P", "{")), "held");
     assert_eq!(source.line(cri("stdout", "P", middle)), "held");
     assert_eq!(source.line(cri("stdout", "F", tail)), one(app(), LINE));
     assert_eq!(source.line(cri("stdout", "F", "")), "drop empty");
-    assert!(
-        source.line(cri("stderr", "F", "x")).ends_with("| {x"),
-        "the dead letter of a joined line is all of it"
-    );
+    assert!(source.line(cri("stderr", "F", "x")).ends_with("| {x"), "the dead letter of a joined line is all of it");
     assert!(source.partial.is_empty());
     assert_eq!(source.line(cri("stdout", "P", "lost")), "held");
     let scratch = Scratch::new();
     let finish = |partial: &mut PartialLines| {
-        program
-            .finish(None, TimeHint(None), partial, &scratch)
-            .map(|outcome| show(&program, &outcome))
+        program.finish(None, TimeHint(None), partial, &scratch).map(|outcome| show(&program, &outcome))
     };
     assert_eq!(
         finish(&mut source.partial).unwrap(),
@@ -515,18 +364,13 @@ fn a_joined_line_beyond_the_size_is_a_superlog() {
     });
     let program = compile(manifest);
     let mut source = Source::new(&program);
-    let docker = |text: &str| {
-        format!(r#"{{"log":"{text}","stream":"stdout","time":"2026-11-01T10:42:00Z"}}"#)
-    };
+    let docker = |text: &str| format!(r#"{{"log":"{text}","stream":"stdout","time":"2026-11-01T10:42:00Z"}}"#);
     for _ in 0..3 {
         assert_eq!(source.line(docker(&"x".repeat(37))), "held");
     }
     assert_eq!(
         source.line(docker("end\\n")),
-        format!(
-            r#"event at 2026-11-01T10:42:00.000000Z {{"message":"{}","original":114}}"#,
-            "x".repeat(100)
-        )
+        format!(r#"event at 2026-11-01T10:42:00.000000Z {{"message":"{}","original":114}}"#, "x".repeat(100))
     );
 }
 
@@ -545,10 +389,7 @@ fn pieces_inside_another_format_stay_as_they_are() {
     let mut source = Source::new(&program);
     assert_eq!(source.line("time,Log"), "drop header");
     let piece = r#"2026-11-01T10:42:00Z,"{""log"":""a piece""}""#;
-    assert_eq!(
-        source.line(piece),
-        r#"event at 2026-11-01T10:42:00.000000Z {"message":"a piece"}"#
-    );
+    assert_eq!(source.line(piece), r#"event at 2026-11-01T10:42:00.000000Z {"message":"a piece"}"#);
 }
 
 fn report(findings: &[Finding]) -> String {
@@ -602,10 +443,7 @@ fn what_contradicts_itself_is_refused() {
             app(),
             json!({ "redact": drop(json!(["user", "duration_ms"])), "key": "user", "dimensions": ["user"], "metrics": [{ "name": "ms", "column": "duration_ms" }] }),
         ),
-        with(
-            app(),
-            json!({ "redact": drop(json!(["user"])), "superlog": { "action": "claimCheck" } }),
-        ),
+        with(app(), json!({ "redact": drop(json!(["user"])), "superlog": { "action": "claimCheck" } })),
         java(json!({ "redact": drop(json!(["message"])), "templates": { "field": "message" } })),
         java(
             json!({ "timestamp": { "from": "tss" }, "fields": [{ "name": "level", "from": "levl" }, { "name": "user", "firstOf": ["message", "nothing"] }] }),
@@ -615,10 +453,7 @@ fn what_contradicts_itself_is_refused() {
             app(),
             json!({ "schema": { "file": "app.proto", "message": "App" }, "decode": [{ "json": {} }, { "json": {} }] }),
         ),
-        with(
-            app(),
-            json!({ "schema": { "proto": APP, "message": "Ap" } }),
-        ),
+        with(app(), json!({ "schema": { "proto": APP, "message": "Ap" } })),
         with(
             app(),
             json!({ "schema": { "proto": "syntax = \"proto3\"; message App { repeated string tags = 1; }", "message": "App" } }),
@@ -638,10 +473,7 @@ fn a_column_that_never_gets_a_value_is_a_warning() {
         json!({ "fields": [{ "name": "user", "default": "nobody" }, { "name": "http.path", "required": false }] }),
     ));
     insta::assert_snapshot!(report(program.warnings()));
-    assert!(
-        compile(app()).warnings().is_empty(),
-        "json may give any name"
-    );
+    assert!(compile(app()).warnings().is_empty(), "json may give any name");
 }
 
 #[test]
@@ -654,42 +486,23 @@ fn accessors_give_resolved_columns() {
     assert_eq!(program.dimensions(), [Column(0), program.key().unwrap()]);
     assert_eq!(
         program.metrics()[0],
-        Metric {
-            name: "ms".into(),
-            column: program.schema().column("duration_ms").unwrap(),
-            unit: "ms".into()
-        }
+        Metric { name: "ms".into(), column: program.schema().column("duration_ms").unwrap(), unit: "ms".into() }
     );
-    assert_eq!(
-        program
-            .templates()
-            .map(|(column, templates)| (column, templates.depth)),
-        Some((Column(1), 5))
-    );
+    assert_eq!(program.templates().map(|(column, templates)| (column, templates.depth)), Some((Column(1), 5)));
     assert_eq!(program.disorder(), Span::seconds(10));
     assert!(program.multiline().is_some() && !program.needs_year());
 }
 
 #[test]
 fn one_scratch_serves_several_programs() {
-    let first = compile(with(
-        app(),
-        json!({ "fields": [{ "name": "user", "from": "message", "extract": "(p)" }] }),
-    ));
-    let second = compile(with(
-        app(),
-        json!({ "fields": [{ "name": "user", "from": "message", "extract": "((?:a)+)" }] }),
-    ));
+    let first = compile(with(app(), json!({ "fields": [{ "name": "user", "from": "message", "extract": "(p)" }] })));
+    let second =
+        compile(with(app(), json!({ "fields": [{ "name": "user", "from": "message", "extract": "((?:a)+)" }] })));
     let mut scratch = Scratch::new();
     for (program, expected) in [(&first, "p"), (&second, "a"), (&first, "p")] {
         scratch.reset();
-        let outcome = program.parse(
-            RawLine::new(LINE.as_bytes()),
-            None,
-            TimeHint(None),
-            &mut PartialLines::default(),
-            &scratch,
-        );
+        let outcome =
+            program.parse(RawLine::new(LINE.as_bytes()), None, TimeHint(None), &mut PartialLines::default(), &scratch);
         assert!(show(program, &outcome).contains(&format!(r#""user":"{expected}""#)));
     }
 }
@@ -708,10 +521,7 @@ fn manifests() -> Vec<ParseProgram> {
         compile(app()),
         compile(with(app(), everything)),
         compile(java(json!({ "decode": java_in_cri }))),
-        compile(with(
-            app(),
-            json!({ "decode": docker, "timestamp": { "from": "time" } }),
-        )),
+        compile(with(app(), json!({ "decode": docker, "timestamp": { "from": "time" } }))),
     ]
 }
 

@@ -12,22 +12,12 @@ impl Redactor {
     ///
     /// # Errors
     /// Everything that is wrong with the rules.
-    pub fn compile(
-        rules: &[Redaction],
-        schema: &RowSchema,
-        keys: &dyn SecretSource,
-    ) -> Result<Self, Vec<Finding>> {
+    pub fn compile(rules: &[Redaction], schema: &RowSchema, keys: &dyn SecretSource) -> Result<Self, Vec<Finding>> {
         let mut redactor = Self::default();
         let mut findings = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let path = format!("spec.redact[{index}]");
-            let compiled = Compiler {
-                path: &path,
-                schema,
-                keys,
-                findings: &mut findings,
-            }
-            .rule(rule);
+            let compiled = Compiler { path: &path, schema, keys, findings: &mut findings }.rule(rule);
             redactor.rules.extend(compiled);
         }
         for rule in &redactor.rules {
@@ -37,11 +27,7 @@ impl Redactor {
         }
         redactor.protected.sort_unstable();
         redactor.protected.dedup();
-        if findings.is_empty() {
-            Ok(redactor)
-        } else {
-            Err(findings)
-        }
+        if findings.is_empty() { Ok(redactor) } else { Err(findings) }
     }
 }
 
@@ -54,12 +40,7 @@ struct Compiler<'c> {
 
 impl Compiler<'_> {
     fn find(&mut self, reason: Reason, below: &str, message: String, remedy: impl Into<String>) {
-        self.findings.push(Finding::error(
-            reason,
-            format!("{}{below}", self.path),
-            message,
-            remedy,
-        ));
+        self.findings.push(Finding::error(reason, format!("{}{below}", self.path), message, remedy));
     }
 
     fn rule(&mut self, rule: &Redaction) -> Option<Rule> {
@@ -75,14 +56,8 @@ impl Compiler<'_> {
                 Some(Rule::Hash { hash, columns })
             }
             _ => {
-                let message =
-                    "the rule needs exactly one of `pattern`, `drop: true` and `hash`".to_owned();
-                self.find(
-                    Reason::ExactlyOne,
-                    "",
-                    message,
-                    "keep the one that is meant, and write a rule for each",
-                );
+                let message = "the rule needs exactly one of `pattern`, `drop: true` and `hash`".to_owned();
+                self.find(Reason::ExactlyOne, "", message, "keep the one that is meant, and write a rule for each");
                 None
             }
         }
@@ -91,54 +66,30 @@ impl Compiler<'_> {
     fn pattern(&mut self, pattern: &str, rule: &Redaction) -> Option<PatternRule> {
         let compiled = regexes::compile(pattern).and_then(|compiled| {
             let least = compiled.tree.properties().minimum_len();
-            if least == Some(0) {
-                Err(PatternProblem::MatchesEmpty)
-            } else {
-                Ok(compiled)
-            }
+            if least == Some(0) { Err(PatternProblem::MatchesEmpty) } else { Ok(compiled) }
         });
         match compiled {
             Ok(compiled) => Some(PatternRule {
                 prefilter: Prefilter::new(&compiled.tree),
                 regex: compiled.regex,
-                replacement: rule
-                    .replace
-                    .as_deref()
-                    .unwrap_or(Redaction::DEFAULT_REPLACEMENT)
-                    .as_bytes()
-                    .into(),
+                replacement: rule.replace.as_deref().unwrap_or(Redaction::DEFAULT_REPLACEMENT).as_bytes().into(),
             }),
             Err(problem) => {
-                self.find(
-                    Reason::BadPattern,
-                    ".pattern",
-                    problem.to_string(),
-                    problem.remedy(),
-                );
+                self.find(Reason::BadPattern, ".pattern", problem.to_string(), problem.remedy());
                 None
             }
         }
     }
 
     fn columns(&mut self, rule: &Redaction) -> Vec<Column> {
-        let is_text = |column: Column| {
-            self.schema
-                .info(column)
-                .is_some_and(|info| info.kind == ColumnType::String)
-        };
-        let all =
-            || (0..self.schema.len()).filter_map(|index| u16::try_from(index).ok().map(Column));
+        let is_text = |column: Column| self.schema.info(column).is_some_and(|info| info.kind == ColumnType::String);
+        let all = || (0..self.schema.len()).filter_map(|index| u16::try_from(index).ok().map(Column));
         if rule.fields.is_empty() {
             if rule.pattern.is_some() {
                 return all().filter(|column| is_text(*column)).collect();
             }
             let message = "the rule does not say which columns".to_owned();
-            self.find(
-                Reason::MissingField,
-                ".fields",
-                message,
-                "list the columns under `fields`",
-            );
+            self.find(Reason::MissingField, ".fields", message, "list the columns under `fields`");
             return Vec::new();
         }
         let mut columns = Vec::with_capacity(rule.fields.len());
@@ -146,24 +97,14 @@ impl Compiler<'_> {
             let below = format!(".fields[{place}]");
             let Some(column) = self.schema.column(name) else {
                 let remedy = super::super::suggest::column_remedy(self.schema, name);
-                self.find(
-                    Reason::UnknownColumn,
-                    &below,
-                    format!("the message has no column `{name}`"),
-                    remedy,
-                );
+                self.find(Reason::UnknownColumn, &below, format!("the message has no column `{name}`"), remedy);
                 continue;
             };
             let kind = self.schema.info(column).map(|info| info.kind);
             let holds_bytes = matches!(kind, Some(ColumnType::String | ColumnType::Bytes));
             if rule.drop.is_none() && !holds_bytes {
                 let message = format!("column `{name}` holds no text");
-                self.find(
-                    Reason::TypeMismatch,
-                    &below,
-                    message,
-                    "use `drop: true`, or make the column a `string`",
-                );
+                self.find(Reason::TypeMismatch, &below, message, "use `drop: true`, or make the column a `string`");
                 continue;
             }
             columns.push(column);
@@ -176,14 +117,8 @@ impl Compiler<'_> {
             (Some(name), None) => (KeyRef::Secret(name), ".hash.keySecretName", name.as_str()),
             (None, Some(name)) => (KeyRef::Environment(name), ".hash.keyEnv", name.as_str()),
             _ => {
-                let message =
-                    "the hash needs exactly one of `keySecretName` and `keyEnv`".to_owned();
-                self.find(
-                    Reason::ExactlyOne,
-                    ".hash",
-                    message,
-                    "keep the one that holds the key",
-                );
+                let message = "the hash needs exactly one of `keySecretName` and `keyEnv`".to_owned();
+                self.find(Reason::ExactlyOne, ".hash", message, "keep the one that holds the key");
                 return None;
             }
         };
@@ -195,20 +130,10 @@ impl Compiler<'_> {
         let keyed = KeyedHash::new(&key);
         if keyed.is_none() {
             let (what, remedy) = match reference {
-                KeyRef::Secret(_) => (
-                    "Secret",
-                    "create the Secret with an entry `key` that is not empty",
-                ),
-                KeyRef::Environment(_) => {
-                    ("environment variable", "set it to the key before the start")
-                }
+                KeyRef::Secret(_) => ("Secret", "create the Secret with an entry `key` that is not empty"),
+                KeyRef::Environment(_) => ("environment variable", "set it to the key before the start"),
             };
-            self.find(
-                Reason::UnknownReference,
-                below,
-                format!("the {what} `{name}` has no key"),
-                remedy,
-            );
+            self.find(Reason::UnknownReference, below, format!("the {what} `{name}` has no key"), remedy);
         }
         keyed.map(Some)
     }

@@ -35,11 +35,7 @@ impl KeyedHash {
         let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 0xf)];
         arena.alloc_slice_fill_with(2 * KEPT, |place| {
             let byte = hash[place / 2];
-            if place % 2 == 0 {
-                digit(byte >> 4)
-            } else {
-                digit(byte)
-            }
+            if place % 2 == 0 { digit(byte >> 4) } else { digit(byte) }
         })
     }
 }
@@ -60,9 +56,6 @@ mod tests {
 
     #[test]
     fn the_key_does_not_show() {
-        assert_eq!(
-            format!("{:?}", KeyedHash::new(b"a secret key")),
-            "Some(KeyedHash)"
-        );
+        assert_eq!(format!("{:?}", KeyedHash::new(b"a secret key")), "Some(KeyedHash)");
     }
 }

@@ -68,8 +68,7 @@ impl SecretSource for NoSecrets {
 /// What stands for a hash whose key was withheld, and for a protected value in a raw line.
 const NO_HASH: &[u8] = b"[hash]";
 const MASK: &[u8] = b"[redacted]";
-const WITHHELD: &str =
-    "the manifest drops or hashes columns, and this line does not show where they stand";
+const WITHHELD: &str = "the manifest drops or hashes columns, and this line does not show where they stand";
 
 /// The values of the protected columns in one line.
 #[derive(Debug, Clone, Copy)]
@@ -120,8 +119,7 @@ impl PatternRule {
         if matches.peek().is_none() {
             return text;
         }
-        let mut replaced =
-            bumpalo::collections::Vec::with_capacity_in(text.len() + self.replacement.len(), arena);
+        let mut replaced = bumpalo::collections::Vec::with_capacity_in(text.len() + self.replacement.len(), arena);
         let mut kept = 0;
         for found in matches {
             replaced.extend_from_slice(&text[kept..found.start()]);
@@ -149,20 +147,12 @@ impl Redactor {
         for rule in &self.rules {
             match rule {
                 Rule::Replace { pattern, columns } => {
-                    each(row, columns, |bytes| {
-                        Cell::Bytes(pattern.replace(bytes, arena))
-                    });
+                    each(row, columns, |bytes| Cell::Bytes(pattern.replace(bytes, arena)));
                 }
-                Rule::Hash {
-                    hash: Some(hash),
-                    columns,
-                } => {
+                Rule::Hash { hash: Some(hash), columns } => {
                     each(row, columns, |bytes| Cell::Bytes(hash.digits(bytes, arena)));
                 }
-                Rule::Hash {
-                    hash: None,
-                    columns,
-                } => each(row, columns, |_| Cell::Bytes(NO_HASH)),
+                Rule::Hash { hash: None, columns } => each(row, columns, |_| Cell::Bytes(NO_HASH)),
                 Rule::Drop { columns } => {
                     for column in columns {
                         if let Some(cell) = row.get_mut(column.index()) {
@@ -178,9 +168,7 @@ impl Redactor {
     /// protected, see `compile`.)
     pub fn text<'a>(&self, column: Column, text: &'a [u8], arena: &'a Bump) -> &'a [u8] {
         self.rules.iter().fold(text, |text, rule| match rule {
-            Rule::Replace { pattern, columns } if columns.contains(&column) => {
-                pattern.replace(text, arena)
-            }
+            Rule::Replace { pattern, columns } if columns.contains(&column) => pattern.replace(text, arena),
             _ => text,
         })
     }

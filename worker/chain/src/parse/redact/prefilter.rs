@@ -35,10 +35,7 @@ impl Prefilter {
                 _ => Bytes::Set(Box::new(set)),
             }
         });
-        Self {
-            least_length,
-            bytes,
-        }
+        Self { least_length, bytes }
     }
 
     /// False when the pattern cannot match in `text`.
@@ -74,10 +71,7 @@ fn weight(byte: u8) -> u32 {
 }
 
 fn cost(set: &[bool; 256]) -> u32 {
-    (0..=255u8)
-        .filter(|byte| set[usize::from(*byte)])
-        .map(weight)
-        .sum()
+    (0..=255u8).filter(|byte| set[usize::from(*byte)]).map(weight).sum()
 }
 
 /// A set of bytes of which every match holds at least one; none when there is no such set.
@@ -99,10 +93,7 @@ fn required(tree: &Hir) -> Option<[bool; 256]> {
             let mut union = [false; 256];
             for part in parts {
                 let set = required(part)?;
-                union
-                    .iter_mut()
-                    .zip(set)
-                    .for_each(|(mine, theirs)| *mine |= theirs);
+                union.iter_mut().zip(set).for_each(|(mine, theirs)| *mine |= theirs);
             }
             Some(union)
         }
@@ -153,10 +144,7 @@ mod tests {
         assert!(!card.may_match(b"4111 1111 1111"));
         assert!(!card.may_match(b"no digit in this text at all"));
         assert!(card.may_match(b"4111-1111-1111-1111"));
-        assert!(matches!(
-            prefilter(r"password=\S+|token:\S+").bytes,
-            Bytes::Two(..)
-        ));
+        assert!(matches!(prefilter(r"password=\S+|token:\S+").bytes, Bytes::Two(..)));
         assert!(matches!(prefilter(r"\w+").bytes, Bytes::Any));
         assert!(matches!(prefilter("ab|").bytes, Bytes::Any));
     }

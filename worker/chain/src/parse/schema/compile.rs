@@ -1,8 +1,8 @@
 //! Protobuf text to layout: protox compiles it in memory, the message tree is flattened.
 
 use super::{
-    DIRECT, EnumNames, FieldLayout, Leaf, MAX_COLUMNS, MAX_DEPTH, MAX_PROTO_BYTES, MessageLayout,
-    Oneof, Scalar, Schema, SchemaError, Target, json,
+    DIRECT, EnumNames, FieldLayout, Leaf, MAX_COLUMNS, MAX_DEPTH, MAX_PROTO_BYTES, MessageLayout, Oneof, Scalar,
+    Schema, SchemaError, Target, json,
 };
 use crate::row::{ColumnInfo, ColumnType, RowSchema};
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
@@ -18,11 +18,7 @@ struct InMemory(String);
 
 impl FileResolver for InMemory {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        if name == FILE {
-            File::from_source(name, &self.0)
-        } else {
-            Err(protox::Error::file_not_found(name))
-        }
+        if name == FILE { File::from_source(name, &self.0) } else { Err(protox::Error::file_not_found(name)) }
     }
 }
 
@@ -31,9 +27,7 @@ pub(super) fn compile(text: &str, message: &str) -> Result<Schema, SchemaError> 
     let mut flat = Flattener::default();
     flat.message(&descriptor, "", &mut Vec::new())?;
     if flat.columns.is_empty() {
-        return Err(SchemaError::Empty {
-            message: descriptor.full_name().to_owned(),
-        });
+        return Err(SchemaError::Empty { message: descriptor.full_name().to_owned() });
     }
     Ok(Schema {
         rows: Arc::new(RowSchema::new(flat.columns)),
@@ -66,38 +60,26 @@ fn compile_text(text: &str) -> Result<DescriptorPool, protox::Error> {
 /// protox's debug form is `schema.proto:LINE:COLUMN: message`.
 fn syntax_error(error: &protox::Error) -> SchemaError {
     let text = format!("{error:?}");
-    let positioned = text
-        .strip_prefix(FILE)
-        .and_then(|rest| rest.strip_prefix(':'))
-        .and_then(|rest| {
-            let (line, rest) = rest.split_once(':')?;
-            let (column, message) = rest.split_once(": ")?;
-            Some((line.parse().ok()?, column.parse().ok()?, message.to_owned()))
-        });
+    let positioned = text.strip_prefix(FILE).and_then(|rest| rest.strip_prefix(':')).and_then(|rest| {
+        let (line, rest) = rest.split_once(':')?;
+        let (column, message) = rest.split_once(": ")?;
+        Some((line.parse().ok()?, column.parse().ok()?, message.to_owned()))
+    });
     let (line, column, message) = positioned.unwrap_or_else(|| (0, 0, error.to_string()));
-    SchemaError::Syntax {
-        line,
-        column,
-        message,
-    }
+    SchemaError::Syntax { line, column, message }
 }
 
 fn find_message(pool: &DescriptorPool, name: &str) -> Result<MessageDescriptor, SchemaError> {
     if let Some(found) = pool.get_message_by_name(name) {
         return Ok(found);
     }
-    let own = || {
-        pool.all_messages()
-            .filter(|message| message.parent_file().name() == FILE && !message.is_map_entry())
-    };
+    let own = || pool.all_messages().filter(|message| message.parent_file().name() == FILE && !message.is_map_entry());
     let mut short = own().filter(|message| message.name() == name);
     match (short.next(), short.next()) {
         (Some(only), None) => Ok(only),
         _ => Err(SchemaError::UnknownMessage {
             message: name.to_owned(),
-            available: own()
-                .map(|message| message.full_name().to_owned())
-                .collect(),
+            available: own().map(|message| message.full_name().to_owned()).collect(),
         }),
     }
 }
@@ -120,22 +102,14 @@ impl Flattener {
         above: &mut Vec<String>,
     ) -> Result<u16, SchemaError> {
         let index = u16::try_from(self.messages.len()).map_err(|_| SchemaError::TooManyColumns)?;
-        self.messages.push(MessageLayout {
-            fields: Vec::new(),
-            direct: [0; DIRECT],
-        });
+        self.messages.push(MessageLayout { fields: Vec::new(), direct: [0; DIRECT] });
         above.push(message.full_name().to_owned());
 
         let first_oneof = self.oneofs.len();
         let real_oneofs = message.oneofs().filter(|oneof| !oneof.is_synthetic());
-        self.oneofs.extend(real_oneofs.map(|_| Oneof {
-            members: Vec::new(),
-        }));
-        let oneof_names: Vec<String> = message
-            .oneofs()
-            .filter(|oneof| !oneof.is_synthetic())
-            .map(|oneof| oneof.name().to_owned())
-            .collect();
+        self.oneofs.extend(real_oneofs.map(|_| Oneof { members: Vec::new() }));
+        let oneof_names: Vec<String> =
+            message.oneofs().filter(|oneof| !oneof.is_synthetic()).map(|oneof| oneof.name().to_owned()).collect();
 
         let mut fields = Vec::new();
         // Declaration order for columns; prost-reflect iterates by number.
@@ -147,9 +121,8 @@ impl Flattener {
             let start = self.column_count();
             let target = self.field(&field, prefix, above)?;
             let mut layout = FieldLayout::new(&field, target);
-            if let Some(place) = field
-                .containing_oneof()
-                .and_then(|oneof| oneof_names.iter().position(|name| name == oneof.name()))
+            if let Some(place) =
+                field.containing_oneof().and_then(|oneof| oneof_names.iter().position(|name| name == oneof.name()))
             {
                 let group = first_oneof + place;
                 layout.oneof = Some((group as u16, self.oneofs[group].members.len() as u16));
@@ -161,10 +134,7 @@ impl Flattener {
         fields.sort_by_key(|field| field.number);
         let layout = &mut self.messages[usize::from(index)];
         for (place, field) in fields.iter().enumerate() {
-            if let (Some(slot), Ok(place)) = (
-                layout.direct.get_mut(field.number as usize),
-                u8::try_from(place + 1),
-            ) {
+            if let (Some(slot), Ok(place)) = (layout.direct.get_mut(field.number as usize), u8::try_from(place + 1)) {
                 *slot = place;
             }
         }
@@ -173,26 +143,14 @@ impl Flattener {
         Ok(index)
     }
 
-    fn field(
-        &mut self,
-        field: &FieldDescriptor,
-        prefix: &str,
-        above: &mut Vec<String>,
-    ) -> Result<Target, SchemaError> {
-        let name = if prefix.is_empty() {
-            field.name().to_owned()
-        } else {
-            format!("{prefix}.{}", field.name())
-        };
+    fn field(&mut self, field: &FieldDescriptor, prefix: &str, above: &mut Vec<String>) -> Result<Target, SchemaError> {
+        let name = if prefix.is_empty() { field.name().to_owned() } else { format!("{prefix}.{}", field.name()) };
         refuse_unsupported(field, &name)?;
         let Kind::Message(nested) = field.kind() else {
             return self.leaf(field, name);
         };
         if above.iter().any(|outer| outer == nested.full_name()) {
-            return Err(SchemaError::Recursive {
-                field: name,
-                message: nested.full_name().to_owned(),
-            });
+            return Err(SchemaError::Recursive { field: name, message: nested.full_name().to_owned() });
         }
         if above.len() > MAX_DEPTH {
             return Err(SchemaError::TooDeep { field: name });
@@ -215,10 +173,7 @@ impl Flattener {
         let (kind, column_type, values) = scalar_of(&field.kind());
         let column = self.column_count();
         self.json.push(json::Step::leaf(field.name(), column));
-        self.columns.push(ColumnInfo {
-            name,
-            kind: column_type,
-        });
+        self.columns.push(ColumnInfo { name, kind: column_type });
         self.leaves.push(Leaf { kind, values });
         Ok(Target::Leaf { column, kind })
     }
@@ -232,24 +187,16 @@ impl Flattener {
 fn refuse_unsupported(field: &FieldDescriptor, name: &str) -> Result<(), SchemaError> {
     let field_name = || name.to_owned();
     if field.is_map() {
-        return Err(SchemaError::Map {
-            field: field_name(),
-        });
+        return Err(SchemaError::Map { field: field_name() });
     }
     if field.is_list() {
-        return Err(SchemaError::Repeated {
-            field: field_name(),
-        });
+        return Err(SchemaError::Repeated { field: field_name() });
     }
     if field.is_group() {
-        return Err(SchemaError::Group {
-            field: field_name(),
-        });
+        return Err(SchemaError::Group { field: field_name() });
     }
     if field.is_required() {
-        return Err(SchemaError::Required {
-            field: field_name(),
-        });
+        return Err(SchemaError::Required { field: field_name() });
     }
     Ok(())
 }
@@ -273,13 +220,7 @@ impl FieldLayout {
             }
             *byte |= 0x80;
         }
-        Self {
-            number,
-            tag,
-            tag_length,
-            target,
-            oneof: None,
-        }
+        Self { number, tag, tag_length, target, oneof: None }
     }
 }
 
@@ -312,26 +253,17 @@ fn scalar_of(kind: &Kind) -> (Scalar, ColumnType, Option<Arc<EnumNames>>) {
         // Messages never come here.
         Kind::Bytes | Kind::Message(_) => (Scalar::Bytes, ColumnType::Bytes),
         Kind::Enum(descriptor) => {
-            let mut by_name: Vec<(String, i32)> = descriptor
-                .values()
-                .map(|value| (value.name().to_owned(), value.number()))
-                .collect();
+            let mut by_name: Vec<(String, i32)> =
+                descriptor.values().map(|value| (value.name().to_owned(), value.number())).collect();
             let mut by_number: Vec<(i32, String)> = Vec::with_capacity(by_name.len());
             for declared in &descriptor.enum_descriptor_proto().value {
-                if by_number
-                    .iter()
-                    .all(|(number, _)| *number != declared.number())
-                {
+                if by_number.iter().all(|(number, _)| *number != declared.number()) {
                     by_number.push((declared.number(), declared.name().to_owned()));
                 }
             }
             by_name.sort();
             by_number.sort();
-            return (
-                Scalar::Enum,
-                ColumnType::Enum,
-                Some(Arc::new(EnumNames { by_name, by_number })),
-            );
+            return (Scalar::Enum, ColumnType::Enum, Some(Arc::new(EnumNames { by_name, by_number })));
         }
     };
     (scalar, column, None)

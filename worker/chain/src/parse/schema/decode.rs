@@ -8,20 +8,11 @@ use crate::row::{Cell, RowBuf};
 /// Greatest nesting of unknown groups.
 const MAX_GROUPS: u32 = 16;
 
-pub(super) fn decode<'a>(
-    schema: &Schema,
-    bytes: &'a [u8],
-    row: &mut RowBuf<'a>,
-) -> Result<(), RowError> {
+pub(super) fn decode<'a>(schema: &Schema, bytes: &'a [u8], row: &mut RowBuf<'a>) -> Result<(), RowError> {
     message(schema, 0, bytes, row)
 }
 
-fn message<'a>(
-    schema: &Schema,
-    index: u16,
-    bytes: &'a [u8],
-    row: &mut RowBuf<'a>,
-) -> Result<(), RowError> {
+fn message<'a>(schema: &Schema, index: u16, bytes: &'a [u8], row: &mut RowBuf<'a>) -> Result<(), RowError> {
     let Some(layout) = schema.messages.get(usize::from(index)) else {
         return Ok(());
     };
@@ -29,10 +20,7 @@ fn message<'a>(
     while !input.bytes.is_empty() {
         let key = input.varint()?;
         let wire_type = (key & 7) as u32;
-        let number = u32::try_from(key >> 3)
-            .ok()
-            .filter(|number| *number != 0)
-            .ok_or(RowError::Tag)?;
+        let number = u32::try_from(key >> 3).ok().filter(|number| *number != 0).ok_or(RowError::Tag)?;
         match layout.field(number) {
             Some(field) => known_field(schema, field, wire_type, &mut input, row)?,
             None => input.skip(number, wire_type, 0)?,
@@ -93,10 +81,7 @@ impl MessageLayout {
             let place = usize::from(self.direct[number as usize]);
             return self.fields.get(place.wrapping_sub(1));
         }
-        let found = self
-            .fields
-            .binary_search_by_key(&number, |field| field.number)
-            .ok()?;
+        let found = self.fields.binary_search_by_key(&number, |field| field.number).ok()?;
         self.fields.get(found)
     }
 }
@@ -129,19 +114,12 @@ impl<'a> Input<'a> {
                 return Ok(value);
             }
         }
-        Err(if self.bytes.len() < 10 {
-            RowError::Truncated
-        } else {
-            RowError::Overlong
-        })
+        Err(if self.bytes.len() < 10 { RowError::Truncated } else { RowError::Overlong })
     }
 
     #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], RowError> {
-        let (taken, rest) = self
-            .bytes
-            .split_at_checked(length)
-            .ok_or(RowError::Truncated)?;
+        let (taken, rest) = self.bytes.split_at_checked(length).ok_or(RowError::Truncated)?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -208,10 +186,7 @@ impl<'a> Input<'a> {
         }
         loop {
             let key = self.varint()?;
-            let inner = u32::try_from(key >> 3)
-                .ok()
-                .filter(|inner| *inner != 0)
-                .ok_or(RowError::Tag)?;
+            let inner = u32::try_from(key >> 3).ok().filter(|inner| *inner != 0).ok_or(RowError::Tag)?;
             match (key & 7) as u32 {
                 4 if inner == number => return Ok(()),
                 wire_type => self.skip(inner, wire_type, depth + 1)?,
@@ -221,7 +196,5 @@ impl<'a> Input<'a> {
 }
 
 fn unsigned(value: u64, column: u16) -> Result<Cell<'static>, RowError> {
-    i64::try_from(value)
-        .map(Cell::Int)
-        .map_err(|_| RowError::OutOfRange { column })
+    i64::try_from(value).map(Cell::Int).map_err(|_| RowError::OutOfRange { column })
 }

@@ -25,13 +25,7 @@ fn message(schema: &Schema, index: u16, row: &Row<'_>, out: &mut Vec<u8>) {
 
 /// Writes the content behind one byte for its length, and makes room when it needs more. A
 /// message without a value is absent.
-fn nested_message(
-    schema: &Schema,
-    field: &FieldLayout,
-    index: u16,
-    row: &Row<'_>,
-    out: &mut Vec<u8>,
-) {
+fn nested_message(schema: &Schema, field: &FieldLayout, index: u16, row: &Row<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     tag(field, out);
     out.push(0);

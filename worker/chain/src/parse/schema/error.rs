@@ -80,11 +80,7 @@ pub enum SchemaError {
 }
 
 fn position(line: usize, column: usize) -> String {
-    if line == 0 {
-        String::new()
-    } else {
-        format!("line {line}, column {column}: ")
-    }
+    if line == 0 { String::new() } else { format!("line {line}, column {column}: ") }
 }
 
 impl SchemaError {

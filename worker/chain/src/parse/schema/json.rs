@@ -29,18 +29,11 @@ pub(super) enum Step {
 
 impl Step {
     pub(super) fn open(name: &str) -> Self {
-        Self::Open {
-            key: key(name),
-            columns: 0..0,
-            end: 0,
-        }
+        Self::Open { key: key(name), columns: 0..0, end: 0 }
     }
 
     pub(super) fn leaf(name: &str, column: u16) -> Self {
-        Self::Leaf {
-            key: key(name),
-            column,
-        }
+        Self::Leaf { key: key(name), column }
     }
 
     /// Completes a [`Step::Open`].
@@ -65,9 +58,7 @@ pub(super) fn write_row(schema: &Schema, row: &Row<'_>, out: &mut Vec<u8>) {
         at += 1;
         match step {
             Step::Open { key, columns, end } => {
-                let cells = row
-                    .get(usize::from(columns.start)..usize::from(columns.end))
-                    .unwrap_or_default();
+                let cells = row.get(usize::from(columns.start)..usize::from(columns.end)).unwrap_or_default();
                 if cells.iter().all(Cell::is_null) {
                     at = *end;
                     continue;
@@ -186,10 +177,7 @@ pub fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.push(b'"');
     for chunk in bytes.chunks(3) {
-        let word = chunk
-            .iter()
-            .fold(0u32, |word, byte| (word << 8) | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
+        let word = chunk.iter().fold(0u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             let digit = ALPHABET[(word >> (18 - 6 * place)) as usize & 0x3f];
             out.push(if place <= chunk.len() { digit } else { b'=' });

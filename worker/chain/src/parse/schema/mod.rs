@@ -144,9 +144,7 @@ impl Scalar {
     /// The least and greatest integer that the field can hold in a row.
     pub fn integer_range(self) -> (i64, i64) {
         match self {
-            Self::Int32 | Self::Sint32 | Self::Sfixed32 | Self::Enum => {
-                (i64::from(i32::MIN), i64::from(i32::MAX))
-            }
+            Self::Int32 | Self::Sint32 | Self::Sfixed32 | Self::Enum => (i64::from(i32::MIN), i64::from(i32::MAX)),
             Self::Uint32 | Self::Fixed32 => (0, i64::from(u32::MAX)),
             Self::Uint64 | Self::Fixed64 => (0, i64::MAX),
             _ => (i64::MIN, i64::MAX),
@@ -188,19 +186,13 @@ pub struct EnumNames {
 impl EnumNames {
     /// The number of a value's name.
     pub fn number(&self, name: &[u8]) -> Option<i32> {
-        let found = self
-            .by_name
-            .binary_search_by(|(entry, _)| entry.as_bytes().cmp(name))
-            .ok()?;
+        let found = self.by_name.binary_search_by(|(entry, _)| entry.as_bytes().cmp(name)).ok()?;
         self.by_name.get(found).map(|(_, number)| *number)
     }
 
     /// The name of a number, unless the file that was compiled does not know it.
     pub fn name(&self, number: i32) -> Option<&str> {
-        let found = self
-            .by_number
-            .binary_search_by_key(&number, |(entry, _)| *entry)
-            .ok()?;
+        let found = self.by_number.binary_search_by_key(&number, |(entry, _)| *entry).ok()?;
         self.by_number.get(found).map(|(_, name)| name.as_str())
     }
 

@@ -38,12 +38,7 @@ fn compile(text: &str, message: &str) -> Schema {
 }
 
 fn names(schema: &Schema) -> Vec<&str> {
-    schema
-        .rows()
-        .columns()
-        .iter()
-        .map(|column| column.name.as_str())
-        .collect()
+    schema.rows().columns().iter().map(|column| column.name.as_str()).collect()
 }
 
 #[derive(Debug, Clone)]
@@ -75,16 +70,11 @@ fn value_of(kind: Scalar) -> BoxedStrategy<Owned> {
             .prop_filter("equal to itself", |value| !value.is_nan())
             .prop_map(|value| Owned::Float(f64::from(value)))
             .boxed(),
-        Scalar::Double => any::<f64>()
-            .prop_filter("equal to itself", |value| !value.is_nan())
-            .prop_map(Owned::Float)
-            .boxed(),
-        Scalar::String => ".{0,200}"
-            .prop_map(|text| Owned::Bytes(text.into_bytes()))
-            .boxed(),
-        Scalar::Bytes => proptest::collection::vec(any::<u8>(), 0..300)
-            .prop_map(Owned::Bytes)
-            .boxed(),
+        Scalar::Double => {
+            any::<f64>().prop_filter("equal to itself", |value| !value.is_nan()).prop_map(Owned::Float).boxed()
+        }
+        Scalar::String => ".{0,200}".prop_map(|text| Owned::Bytes(text.into_bytes())).boxed(),
+        Scalar::Bytes => proptest::collection::vec(any::<u8>(), 0..300).prop_map(Owned::Bytes).boxed(),
         _ => prop_oneof![
             Just(0),
             Just(least),
@@ -99,9 +89,7 @@ fn value_of(kind: Scalar) -> BoxedStrategy<Owned> {
 }
 
 fn rows_of(schema: &Schema) -> impl Strategy<Value = Vec<Owned>> + use<> {
-    (0..schema.rows().len())
-        .map(|index| value_of(schema.scalar(Column(index as u16)).unwrap()))
-        .collect::<Vec<_>>()
+    (0..schema.rows().len()).map(|index| value_of(schema.scalar(Column(index as u16)).unwrap())).collect::<Vec<_>>()
 }
 
 fn cells(row: &[Owned]) -> RowBuf<'_> {
@@ -111,18 +99,14 @@ fn cells(row: &[Owned]) -> RowBuf<'_> {
 fn to_value(kind: Scalar, cell: &Cell<'_>) -> Value {
     match (*cell, kind) {
         (Cell::Bool(value), _) => Value::Bool(value),
-        (Cell::Int(value), Scalar::Int32 | Scalar::Sint32 | Scalar::Sfixed32) => {
-            Value::I32(value as i32)
-        }
+        (Cell::Int(value), Scalar::Int32 | Scalar::Sint32 | Scalar::Sfixed32) => Value::I32(value as i32),
         (Cell::Int(value), Scalar::Uint32 | Scalar::Fixed32) => Value::U32(value as u32),
         (Cell::Int(value), Scalar::Uint64 | Scalar::Fixed64) => Value::U64(value as u64),
         (Cell::Int(value), Scalar::Enum) => Value::EnumNumber(value as i32),
         (Cell::Int(value), _) => Value::I64(value),
         (Cell::Float(value), Scalar::Float) => Value::F32(value as f32),
         (Cell::Float(value), _) => Value::F64(value),
-        (Cell::Bytes(value), Scalar::String) => {
-            Value::String(String::from_utf8(value.to_vec()).unwrap())
-        }
+        (Cell::Bytes(value), Scalar::String) => Value::String(String::from_utf8(value.to_vec()).unwrap()),
         (Cell::Bytes(value), _) => Value::Bytes(value.to_vec().into()),
         (Cell::Null, _) => unreachable!("nulls are not set"),
     }
@@ -139,9 +123,7 @@ fn set(message: &mut DynamicMessage, path: &str, value: Value) {
 }
 
 fn get(message: &DynamicMessage, path: &str) -> Option<Value> {
-    let (name, rest) = path
-        .split_once('.')
-        .map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let field = message.descriptor().get_field_by_name(name).unwrap();
     if !message.has_field(&field) {
         return None;
@@ -156,11 +138,7 @@ fn as_dynamic(schema: &Schema, row: &RowBuf<'_>) -> DynamicMessage {
     let mut message = DynamicMessage::new(schema.descriptor().clone());
     for (index, cell) in row.iter().enumerate().filter(|(_, cell)| !cell.is_null()) {
         let column = Column(index as u16);
-        set(
-            &mut message,
-            &schema.rows().info(column).unwrap().name,
-            to_value(schema.scalar(column).unwrap(), cell),
-        );
+        set(&mut message, &schema.rows().info(column).unwrap().name, to_value(schema.scalar(column).unwrap(), cell));
     }
     message
 }
@@ -200,11 +178,7 @@ fn columns_are_in_declaration_order_with_dotted_names() {
     assert_eq!(level.number(b"ERROR"), Some(-3));
     assert_eq!(level.name(2), Some("WARN"));
     assert_eq!((level.number(b"FATAL"), level.name(9)), (None, None));
-    assert_eq!(
-        names(&compile(ALL, "Timing")),
-        ["total_ms", "first_ms"],
-        "the short name does when it is the only one"
-    );
+    assert_eq!(names(&compile(ALL, "Timing")), ["total_ms", "first_ms"], "the short name does when it is the only one");
 }
 
 proptest! {
@@ -265,10 +239,7 @@ fn prost_encode(message: &DynamicMessage) -> Vec<u8> {
 
 #[test]
 fn zero_and_absent_stay_apart() {
-    let schema = compile(
-        "syntax = \"proto3\"; message M { int64 a = 1; int64 b = 2; string c = 3; }",
-        "M",
-    );
+    let schema = compile("syntax = \"proto3\"; message M { int64 a = 1; int64 b = 2; string c = 3; }", "M");
     let row = [Cell::Int(0), Cell::Null, Cell::Bytes(b"")];
     let mut bytes = Vec::new();
     schema.encode(&row, &mut bytes);
@@ -293,10 +264,7 @@ fn a_nested_message_of_nulls_is_absent_and_a_long_one_has_its_length() {
         let mut bytes = b"kept".to_vec();
         schema.encode(&row, &mut bytes);
         let read = DynamicMessage::decode(schema.descriptor().clone(), &bytes[4..]).unwrap();
-        assert_eq!(
-            get(&read, "n.o.t"),
-            Some(Value::String(String::from_utf8(text.clone()).unwrap()))
-        );
+        assert_eq!(get(&read, "n.o.t"), Some(Value::String(String::from_utf8(text.clone()).unwrap())));
         let mut back = RowBuf::new();
         schema.decode(&bytes[4..], &mut back).unwrap();
         assert_eq!(&back[..], &row[..]);
@@ -305,10 +273,7 @@ fn a_nested_message_of_nulls_is_absent_and_a_long_one_has_its_length() {
 
 #[test]
 fn unknown_fields_groups_and_other_wire_types_are_skipped() {
-    let schema = compile(
-        "syntax = \"proto3\"; message M { int64 a = 1; string s = 2; }",
-        "M",
-    );
+    let schema = compile("syntax = \"proto3\"; message M { int64 a = 1; string s = 2; }", "M");
     let bytes = [
         0x50, 0x96, 0x01, // field 10, varint
         0x5b, 0x63, 0x08, 0x07, 0x64, 0x5c, // group 11 with group 12 in it
@@ -323,10 +288,7 @@ fn unknown_fields_groups_and_other_wire_types_are_skipped() {
     let cases: [(&[u8], RowError); 7] = [
         (&[0x08], RowError::Truncated),
         (&[0x12, 0x05, b'a'], RowError::Truncated),
-        (
-            &[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2],
-            RowError::Overlong,
-        ),
+        (&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2], RowError::Overlong),
         (&[0x00, 0x01], RowError::Tag),
         (&[0x0f], RowError::Tag),
         (&[0x5c], RowError::Group),
@@ -339,39 +301,21 @@ fn unknown_fields_groups_and_other_wire_types_are_skipped() {
 
 #[test]
 fn an_unsigned_value_beyond_the_row_is_an_error_that_names_the_column() {
-    let schema = compile(
-        "syntax = \"proto3\"; message M { bool a = 1; uint64 u = 2; fixed64 f = 3; }",
-        "M",
-    );
+    let schema = compile("syntax = \"proto3\"; message M { bool a = 1; uint64 u = 2; fixed64 f = 3; }", "M");
     let bytes = [0x10, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
     let mut row = RowBuf::new();
-    assert_eq!(
-        schema.decode(&bytes, &mut row),
-        Err(RowError::OutOfRange { column: 1 })
-    );
-    assert_eq!(
-        schema.decode(&[0x19, 0, 0, 0, 0, 0, 0, 0, 0x80], &mut row),
-        Err(RowError::OutOfRange { column: 2 })
-    );
+    assert_eq!(schema.decode(&bytes, &mut row), Err(RowError::OutOfRange { column: 1 }));
+    assert_eq!(schema.decode(&[0x19, 0, 0, 0, 0, 0, 0, 0, 0x80], &mut row), Err(RowError::OutOfRange { column: 2 }));
 }
 
 #[test]
 fn integers_beyond_the_field_are_clamped_and_other_types_left_out() {
-    let schema = compile(
-        "syntax = \"proto3\"; message M { uint32 a = 1; sint32 b = 2; string c = 3; }",
-        "M",
-    );
+    let schema = compile("syntax = \"proto3\"; message M { uint32 a = 1; sint32 b = 2; string c = 3; }", "M");
     let mut bytes = Vec::new();
-    schema.encode(
-        &[Cell::Int(-1), Cell::Int(i64::MAX), Cell::Int(3)],
-        &mut bytes,
-    );
+    schema.encode(&[Cell::Int(-1), Cell::Int(i64::MAX), Cell::Int(3)], &mut bytes);
     let mut row = RowBuf::new();
     schema.decode(&bytes, &mut row).unwrap();
-    assert_eq!(
-        &row[..],
-        [Cell::Int(0), Cell::Int(i64::from(i32::MAX)), Cell::Null]
-    );
+    assert_eq!(&row[..], [Cell::Int(0), Cell::Int(i64::from(i32::MAX)), Cell::Null]);
 }
 
 const ONEOF: &str = r#"
@@ -383,46 +327,15 @@ message Pair { int64 left = 1; int64 right = 2; }
 #[test]
 fn the_first_member_of_a_oneof_stands_in_a_row_and_the_last_on_the_wire() {
     let schema = compile(ONEOF, "M");
-    assert_eq!(
-        names(&schema),
-        ["id", "text", "pair.left", "pair.right", "number", "last"]
-    );
+    assert_eq!(names(&schema), ["id", "text", "pair.left", "pair.right", "number", "last"]);
     let bytes = [0x12, 1, b'x', 0x1a, 2, 0x08, 1, 0x20, 9, 0x1a, 2, 0x10, 3];
-    let mut row: RowBuf<'_> = [
-        Cell::Null,
-        Cell::Null,
-        Cell::Null,
-        Cell::Int(2),
-        Cell::Int(7),
-        Cell::Bool(true),
-    ]
-    .into_iter()
-    .collect();
+    let mut row: RowBuf<'_> =
+        [Cell::Null, Cell::Null, Cell::Null, Cell::Int(2), Cell::Int(7), Cell::Bool(true)].into_iter().collect();
     schema.settle_oneofs(&mut row);
-    assert_eq!(
-        &row[..],
-        [
-            Cell::Null,
-            Cell::Null,
-            Cell::Null,
-            Cell::Int(2),
-            Cell::Null,
-            Cell::Bool(true)
-        ]
-    );
+    assert_eq!(&row[..], [Cell::Null, Cell::Null, Cell::Null, Cell::Int(2), Cell::Null, Cell::Bool(true)]);
 
     schema.decode(&bytes, &mut row).unwrap();
-    assert_eq!(
-        &row[..],
-        [
-            Cell::Null,
-            Cell::Null,
-            Cell::Null,
-            Cell::Int(3),
-            Cell::Null,
-            Cell::Null
-        ]
-    );
+    assert_eq!(&row[..], [Cell::Null, Cell::Null, Cell::Null, Cell::Int(3), Cell::Null, Cell::Null]);
     let theirs = DynamicMessage::decode(schema.descriptor().clone(), &bytes[..]).unwrap();
     assert_eq!(get(&theirs, "pair.right"), Some(Value::I64(3)));
     assert_eq!(get(&theirs, "number"), None);
@@ -464,10 +377,7 @@ fn json_is_nested_leaves_out_nulls_and_does_not_vary() {
         ]),
         r#"{"ok":false,"http":{"timing":{"total_ms":1e+300}},"double":"NaN","level":77}"#
     );
-    assert_eq!(
-        write(&[("service", Cell::Bytes(b"a\xffb"))]),
-        "{\"service\":\"a\u{fffd}b\"}"
-    );
+    assert_eq!(write(&[("service", Cell::Bytes(b"a\xffb"))]), "{\"service\":\"a\u{fffd}b\"}");
 }
 
 #[test]
@@ -495,11 +405,8 @@ fn refused(text: &str, message: &str) -> String {
 
 #[test]
 fn what_is_not_supported_is_named_with_a_remedy() {
-    let body = |fields: &str| {
-        format!(
-            "syntax = \"proto3\";\npackage a;\nmessage M {{ N n = 1; }}\nmessage N {{ {fields} }}"
-        )
-    };
+    let body =
+        |fields: &str| format!("syntax = \"proto3\";\npackage a;\nmessage M {{ N n = 1; }}\nmessage N {{ {fields} }}");
     let cases = [
         body("repeated string tags = 1;"),
         body("map<string, string> labels = 1;"),
@@ -512,10 +419,7 @@ fn what_is_not_supported_is_named_with_a_remedy() {
         "syntax = \"proto2\"; message M { optional group G = 1 { optional int64 a = 1; } }".into(),
         String::new(),
     ];
-    let report: Vec<String> = cases
-        .iter()
-        .map(|text| format!("{text}\n{}\n", refused(text, "M")))
-        .collect();
+    let report: Vec<String> = cases.iter().map(|text| format!("{text}\n{}\n", refused(text, "M"))).collect();
     insta::assert_snapshot!(report.join("\n"));
     insta::assert_snapshot!(refused(&body("string s = 1;"), "b.M"), @r"
     the schema has no message `b.M`
@@ -527,27 +431,15 @@ fn what_is_not_supported_is_named_with_a_remedy() {
 fn bombs_are_refused_quickly() {
     assert_eq!(
         Schema::compile(&" ".repeat(MAX_PROTO_BYTES + 1), "M").unwrap_err(),
-        SchemaError::TooLarge {
-            bytes: MAX_PROTO_BYTES + 1
-        }
+        SchemaError::TooLarge { bytes: MAX_PROTO_BYTES + 1 }
     );
     // Twelve levels of two fields each would be 4,096 columns at the bottom.
     let levels: String = (0..12)
-        .map(|level| {
-            format!(
-                "message L{level} {{ L{next} a = 1; L{next} b = 2; }}\n",
-                next = level + 1
-            )
-        })
+        .map(|level| format!("message L{level} {{ L{next} a = 1; L{next} b = 2; }}\n", next = level + 1))
         .collect();
     let text = format!("syntax = \"proto3\";\n{levels}\nmessage L12 {{ int64 x = 1; }}");
-    assert!(matches!(
-        Schema::compile(&text, "L0").unwrap_err(),
-        SchemaError::TooDeep { .. }
-    ));
-    let wide: String = (1..=1001)
-        .map(|number| format!("int64 f{number} = {number};"))
-        .collect();
+    assert!(matches!(Schema::compile(&text, "L0").unwrap_err(), SchemaError::TooDeep { .. }));
+    let wide: String = (1..=1001).map(|number| format!("int64 f{number} = {number};")).collect();
     assert_eq!(
         Schema::compile(&format!("syntax = \"proto3\"; message M {{ {wide} }}"), "M").unwrap_err(),
         SchemaError::TooManyColumns
@@ -556,23 +448,13 @@ fn bombs_are_refused_quickly() {
         .map(|level| {
             format!(
                 "message L{level} {{ {} }}\n",
-                (1..=4)
-                    .map(|n| format!("L{} a{n} = {n};", level + 1))
-                    .collect::<String>()
+                (1..=4).map(|n| format!("L{} a{n} = {n};", level + 1)).collect::<String>()
             )
         })
         .collect();
     let text = format!("syntax = \"proto3\";\n{eight}\nmessage L8 {{ int64 x = 1; }}");
-    assert_eq!(
-        Schema::compile(&text, "L0").unwrap_err(),
-        SchemaError::TooManyColumns
-    );
-    for open in [
-        "message M {",
-        "option (a) = {a:",
-        "message M { oneof o {",
-        "message M { extensions 1 to 2 [a={",
-    ] {
+    assert_eq!(Schema::compile(&text, "L0").unwrap_err(), SchemaError::TooManyColumns);
+    for open in ["message M {", "option (a) = {a:", "message M { oneof o {", "message M { extensions 1 to 2 [a={"] {
         let _ = Schema::compile(&format!("syntax = \"proto3\"; {}", open.repeat(3000)), "M");
     }
 }

@@ -48,11 +48,8 @@ impl Miner {
             return Err(input.invalid("version of a template miner", version.into()));
         }
         let mut miner = Self::new(rules);
-        miner.totals = Totals {
-            lines: input.varint()?,
-            evicted_templates: input.varint()?,
-            evicted_lines: input.varint()?,
-        };
+        miner.totals =
+            Totals { lines: input.varint()?, evicted_templates: input.varint()?, evicted_lines: input.varint()? };
         for _ in 0..input.count()? {
             let template = load_template(input)?;
             let fate = match input.bool()? {
@@ -97,11 +94,8 @@ fn save_template(template: &Template, out: &mut Writer) {
 fn load_template(input: &mut Reader<'_>) -> Result<Template, WireError> {
     let id = TemplateId(input.fixed64()?);
     let text = input.bytes()?;
-    let parts: Box<[Part]> = if text.is_empty() {
-        Box::default()
-    } else {
-        text.split(|byte| *byte == b' ').map(Part::of).collect()
-    };
+    let parts: Box<[Part]> =
+        if text.is_empty() { Box::default() } else { text.split(|byte| *byte == b' ').map(Part::of).collect() };
     let mut wild = SmallVec::new();
     for _ in 0..input.count()? {
         let position = input.varint32()?;

@@ -34,8 +34,8 @@ const fn classes() -> [u16; 256] {
             b'0'..=b'9' => DIGIT,
             b'<' => SEPARATOR | HOLE,
             b':' | b'=' => SEPARATOR | PAIR,
-            b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b'\'' | b'`' | b'|'
-            | b'>' | b'!' | b'?' | b'*' => SEPARATOR,
+            b',' | b';' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b'\'' | b'`' | b'|' | b'>' | b'!' | b'?'
+            | b'*' => SEPARATOR,
             b'/' | b'\\' => SLASH,
             b'.' => DOT,
             b'@' => AT,
@@ -75,8 +75,7 @@ pub(super) fn is_literal(word: &[u8]) -> bool {
     (3..=5).contains(&word.len())
         && LITERALS.iter().any(|literal| {
             word.eq_ignore_ascii_case(literal)
-                && (word[1..].iter().all(u8::is_ascii_lowercase)
-                    || word.iter().all(u8::is_ascii_uppercase))
+                && (word[1..].iter().all(u8::is_ascii_lowercase) || word.iter().all(u8::is_ascii_uppercase))
         })
 }
 
@@ -87,9 +86,7 @@ pub(super) fn is_bracketed_literal(token: &[u8]) -> bool {
         return false;
     }
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic();
-    let (Some(first), Some(last)) =
-        (token.iter().position(is_letter), token.iter().rposition(is_letter))
-    else {
+    let (Some(first), Some(last)) = (token.iter().position(is_letter), token.iter().rposition(is_letter)) else {
         return false;
     };
     matches!(token[first] | 0x20, b't' | b'f' | b'n') && is_literal(&token[first..=last])
@@ -203,8 +200,8 @@ fn is_path(word: &[u8], bits: u16) -> bool {
         return false;
     }
     let is_slash = |byte: &&u8| matches!(**byte, b'/' | b'\\');
-    let rooted = matches!(word[0], b'/' | b'\\')
-        || [b"./".as_slice(), b"../", b"~/"].iter().any(|root| word.starts_with(root));
+    let rooted =
+        matches!(word[0], b'/' | b'\\') || [b"./".as_slice(), b"../", b"~/"].iter().any(|root| word.starts_with(root));
     let slashes = word.iter().filter(is_slash).count();
     bits & ALPHA != 0 && (rooted || slashes >= 2)
 }
@@ -230,9 +227,7 @@ fn is_dotted_name(word: &[u8]) -> bool {
 /// `user@host`.
 fn is_address(word: &[u8]) -> bool {
     match word.iter().position(|byte| *byte == b'@') {
-        Some(at) => {
-            at > 0 && word.get(at + 1).is_some_and(|next| class(*next) & ALPHA != 0)
-        }
+        Some(at) => at > 0 && word.get(at + 1).is_some_and(|next| class(*next) & ALPHA != 0),
         None => false,
     }
 }
@@ -241,25 +236,19 @@ fn is_address(word: &[u8]) -> bool {
 pub(super) fn is_month(token: &[u8]) -> bool {
     matches!(
         token.strip_suffix(b",").unwrap_or(token),
-        b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct"
-            | b"Nov" | b"Dec"
+        b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov" | b"Dec"
     )
 }
 
 /// `Mon` to `Sun`, also with a comma.
 pub(super) fn is_weekday(token: &[u8]) -> bool {
-    matches!(
-        token.strip_suffix(b",").unwrap_or(token),
-        b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun"
-    )
+    matches!(token.strip_suffix(b",").unwrap_or(token), b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun")
 }
 
 /// `UTC`, `PDT`, `CEST`: three or four capitals that end in T, or UTC.
 pub(super) fn is_zone(token: &[u8]) -> bool {
     token == b"UTC"
-        || (3..=4).contains(&token.len())
-            && token.ends_with(b"T")
-            && token.iter().all(u8::is_ascii_uppercase)
+        || (3..=4).contains(&token.len()) && token.ends_with(b"T") && token.iter().all(u8::is_ascii_uppercase)
 }
 
 /// The length of the unit that `token` begins with, when nothing but punctuation follows it.

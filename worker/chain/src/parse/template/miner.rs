@@ -160,8 +160,7 @@ impl Miner {
             }
             while let Some(span) = spans.next_if(|span| span.token as usize == index) {
                 if !is_whole {
-                    let mut variable =
-                        self.masked.variable(line, span.from..span.to, span.hint);
+                    let mut variable = self.masked.variable(line, span.from..span.to, span.hint);
                     if span.hint == Some(Kind::Rest) {
                         variable.range.end = line.len();
                     }
@@ -279,9 +278,9 @@ impl Masked {
         let last = range.end.checked_sub(1).and_then(|last| self.origin.get(last as usize));
         let from = first.map_or(line.len(), |origin| origin.from as usize);
         let to = last.map_or(from, |origin| origin.to as usize).clamp(from, line.len());
-        let one_mask = first.zip(last).filter(|(first, last)| {
-            first.mask.is_some() && (first.from, first.to) == (last.from, last.to)
-        });
+        let one_mask = first
+            .zip(last)
+            .filter(|(first, last)| first.mask.is_some() && (first.from, first.to) == (last.from, last.to));
         let kind = match (hint, one_mask) {
             (Some(hint), _) => hint,
             (None, Some((first, _))) => first.mask.map_or(Kind::Word, Kind::Mask),

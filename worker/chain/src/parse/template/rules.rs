@@ -67,12 +67,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            masks: Vec::new(),
-            builtin_masks: true,
-            grouping: Grouping::Words,
-            limits: Limits::default(),
-        }
+        Self { masks: Vec::new(), builtin_masks: true, grouping: Grouping::Words, limits: Limits::default() }
     }
 }
 
@@ -153,12 +148,7 @@ impl Rules {
             range("maxChildren", max_children.into(), max_children >= 2, "2..")?;
         }
         let masks = settings.masks.iter().map(compile_mask).collect::<Result<_, _>>()?;
-        Ok(Self {
-            masks,
-            builtin_masks: settings.builtin_masks,
-            grouping: settings.grouping,
-            limits,
-        })
+        Ok(Self { masks, builtin_masks: settings.builtin_masks, grouping: settings.grouping, limits })
     }
 
     /// The name of a mask, for [`super::Kind::Mask`].
@@ -236,10 +226,7 @@ impl Masked {
 }
 
 fn hole(origin: &[Origin], range: std::ops::Range<usize>, mask: u16) -> Origin {
-    let from = origin.get(range.start).map_or_else(
-        || origin.last().map_or(0, |last| last.to),
-        |first| first.from,
-    );
+    let from = origin.get(range.start).map_or_else(|| origin.last().map_or(0, |last| last.to), |first| first.from);
     let to = range.end.checked_sub(1).and_then(|last| origin.get(last)).map_or(from, |last| last.to);
     Origin { from, to: to.max(from), mask: Some(mask) }
 }

@@ -148,8 +148,7 @@ impl Scan {
             self.text.extend_from_slice(raw);
             false
         };
-        let informative =
-            bits & ALPHA != 0 && (!masked || form::letters_outside_masks(&self.text[start..]));
+        let informative = bits & ALPHA != 0 && (!masked || form::letters_outside_masks(&self.text[start..]));
         self.tokens.push(Token {
             start: start as u32,
             end: self.text.len() as u32,

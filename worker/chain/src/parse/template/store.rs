@@ -43,11 +43,7 @@ impl Part {
         if token == WILDCARD {
             return Self::BARE;
         }
-        Self {
-            hash: hash64(token),
-            masked: form::holds_hole(token),
-            informative: form::letters_outside_masks(token),
-        }
+        Self { hash: hash64(token), masked: form::holds_hole(token), informative: form::letters_outside_masks(token) }
     }
 
     pub fn is_bare(&self) -> bool {

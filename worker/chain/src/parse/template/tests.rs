@@ -213,21 +213,16 @@ fn masks_of_the_user_come_first_and_name_their_variables() {
     let settings = Settings { masks, ..Settings::default() };
     let mut miner = miner(&settings);
     let found = variables_of(&mut miner, "GET /a/b?c=d of blk_-12 copied at blk_7 by 9");
-    let expected = [
-        (Kind::Mask(1), "/a/b?c=d"),
-        (Kind::Mask(0), "blk_-12"),
-        (Kind::Mask(2), "at blk_7"),
-        (Kind::Number, "9"),
-    ];
+    let expected =
+        [(Kind::Mask(1), "/a/b?c=d"), (Kind::Mask(0), "blk_-12"), (Kind::Mask(2), "at blk_7"), (Kind::Number, "9")];
     assert_eq!(found, expected.map(|(kind, text)| (kind, text.to_owned())));
     assert_eq!(miner.rules().mask_name(1), Some("path"));
 }
 
 #[test]
 fn a_manifest_says_the_same_as_settings() {
-    let manifest = |json: &str| -> Settings {
-        (&serde_json::from_str::<logloom_crds::manifest::Templates>(json).unwrap()).into()
-    };
+    let manifest =
+        |json: &str| -> Settings { (&serde_json::from_str::<logloom_crds::manifest::Templates>(json).unwrap()).into() };
     assert_eq!(manifest(r#"{"field": "message"}"#), Settings::default());
     let drain = manifest(
         r#"{"field": "message", "grouping": "drain", "builtinMasks": false, "similarity": 0.5,
@@ -331,8 +326,10 @@ fn some_line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn some_grouping() -> impl Strategy<Value = Grouping> {
-    let drain = (3u16..7, 0.0f64..1.0, 2u32..6).prop_map(|(depth, similarity, max_children)| {
-        Grouping::Drain { depth, similarity, max_children }
+    let drain = (3u16..7, 0.0f64..1.0, 2u32..6).prop_map(|(depth, similarity, max_children)| Grouping::Drain {
+        depth,
+        similarity,
+        max_children,
     });
     prop_oneof![Just(Grouping::Words), drain]
 }

@@ -180,14 +180,10 @@ fn with_unit(value: &[u8]) -> Option<Kind> {
 
 /// Digits in groups between `:`, `-`, `/`, `.`, `T` and `Z`: `2016-09-28T04:30:31.455Z`, `14:42:34`.
 fn is_timestamp(value: &[u8]) -> bool {
-    let allowed = |byte: &u8| {
-        byte.is_ascii_digit() || matches!(byte, b':' | b'-' | b'/' | b'.' | b',' | b'T' | b'Z' | b'+')
-    };
+    let allowed =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'-' | b'/' | b'.' | b',' | b'T' | b'Z' | b'+');
     let groups = value.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty());
     let clock = value.contains(&b':') && groups.clone().all(|group| group.len() <= 6);
     let date = value.iter().filter(|byte| matches!(byte, b'-' | b'/')).count() == 2;
-    value.iter().all(allowed)
-        && value.first().is_some_and(u8::is_ascii_digit)
-        && groups.count() >= 3
-        && (clock || date)
+    value.iter().all(allowed) && value.first().is_some_and(u8::is_ascii_digit) && groups.count() >= 3 && (clock || date)
 }

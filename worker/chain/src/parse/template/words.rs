@@ -85,7 +85,9 @@ impl Words {
     /// Entries held, for tests of the bounds.
     #[cfg(test)]
     pub fn entries(&self) -> usize {
-        self.exact.len() + self.siblings.len() + self.siblings.values().map(|group| group.len()).sum::<usize>()
+        self.exact.len()
+            + self.siblings.len()
+            + self.siblings.values().map(|group| group.len()).sum::<usize>()
             + self.shapes.iter().map(Vec::len).sum::<usize>()
     }
 
@@ -171,9 +173,9 @@ impl Words {
             }
             let holds_values = || {
                 holder.is_some()
-                    || group.iter().any(|member| {
-                        *member != slot && is_beside_value(template, store.get(*member), position)
-                    })
+                    || group
+                        .iter()
+                        .any(|member| *member != slot && is_beside_value(template, store.get(*member), position))
             };
             if equal_words >= MIN_EQUAL_WORDS && holds_values() {
                 return Some((position as u16, members));

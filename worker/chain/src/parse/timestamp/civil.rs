@@ -39,10 +39,7 @@ impl Civil {
     }
 
     pub(super) fn with_year(&self, year: i32) -> Self {
-        Self {
-            year: Some(year),
-            ..*self
-        }
+        Self { year: Some(year), ..*self }
     }
 
     /// A day that most years do not have.
@@ -97,9 +94,7 @@ pub(super) fn from_micros(micros: i128) -> Result<EventTime, TimeError> {
     if !range.contains(&micros) {
         return Err(TimeError::OutOfRange);
     }
-    i64::try_from(micros)
-        .map(EventTime)
-        .map_err(|_| TimeError::OutOfRange)
+    i64::try_from(micros).map(EventTime).map_err(|_| TimeError::OutOfRange)
 }
 
 /// The year of an instant in UTC, held to 0 to 9999. The inverse of [`days_from_epoch`], same source.
@@ -108,8 +103,7 @@ pub(super) fn year_of(time: EventTime) -> i32 {
     let days = days.clamp(YEAR_ZERO / 86_400, YEAR_TEN_THOUSAND / 86_400 - 1) + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     // The algorithm's years begin in March: January and February are days 306 and later.
     let year = year_of_era + era * 400 + i64::from(day_of_year >= 306);

@@ -48,8 +48,7 @@ use unix::Unit;
 
 /// Where an event time may lie when the source says nothing about when it took the line:
 /// from 1971-01-01 up to 2200-01-01.
-pub const PLAUSIBLE: Range<EventTime> =
-    EventTime(31_536_000_000_000)..EventTime(7_258_118_400_000_000);
+pub const PLAUSIBLE: Range<EventTime> = EventTime(31_536_000_000_000)..EventTime(7_258_118_400_000_000);
 
 /// The source's greatest event time so far, for the year rule; none before its first event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -162,23 +161,14 @@ impl TimeRule {
     ///
     /// # Errors
     /// [`TimeError`], when the line cannot be placed in time.
-    pub fn read(
-        &self,
-        value: Extracted<'_>,
-        received: Option<EventTime>,
-        hint: TimeHint,
-    ) -> Result<Stamp, TimeError> {
+    pub fn read(&self, value: Extracted<'_>, received: Option<EventTime>, hint: TimeHint) -> Result<Stamp, TimeError> {
         let time = self.instant(value, received.or(hint.0))?;
         self.bound(time, received)
     }
 
     /// The first format that reads the value decides; a value that a format reads and finds out of range is
     /// not tried in another.
-    fn instant(
-        &self,
-        value: Extracted<'_>,
-        reference: Option<EventTime>,
-    ) -> Result<EventTime, TimeError> {
+    fn instant(&self, value: Extracted<'_>, reference: Option<EventTime>) -> Result<EventTime, TimeError> {
         if !value.is_present() {
             return Err(TimeError::Missing);
         }
@@ -188,13 +178,13 @@ impl TimeRule {
                 (Format::Rfc3339, Extracted::Text(text)) => {
                     rfc3339::read(text).map(|civil| self.place(&civil, reference))
                 }
-                (Format::Pattern(pattern), Extracted::Text(text)) => pattern
-                    .read(text)
-                    .map(|civil| self.place(&civil, reference)),
+                (Format::Pattern(pattern), Extracted::Text(text)) => {
+                    pattern.read(text).map(|civil| self.place(&civil, reference))
+                }
                 // A number in a format such as `%Y%m%d%H%M%S`.
-                (Format::Pattern(pattern), Extracted::Int(number)) => pattern
-                    .read(number.to_string().as_bytes())
-                    .map(|civil| self.place(&civil, reference)),
+                (Format::Pattern(pattern), Extracted::Int(number)) => {
+                    pattern.read(number.to_string().as_bytes()).map(|civil| self.place(&civil, reference))
+                }
                 _ => None,
             };
             if let Some(result) = read {
@@ -219,35 +209,24 @@ impl TimeRule {
     fn bound(&self, time: EventTime, received: Option<EventTime>) -> Result<Stamp, TimeError> {
         let Some(received) = received else {
             return if PLAUSIBLE.contains(&time) {
-                Ok(Stamp {
-                    time,
-                    clamped: false,
-                })
+                Ok(Stamp { time, clamped: false })
             } else {
                 Err(TimeError::OutOfRange)
             };
         };
         if time > received.plus(self.max_future) {
-            return Ok(Stamp {
-                time: received,
-                clamped: true,
-            });
+            return Ok(Stamp { time: received, clamped: true });
         }
         if self.max_age.is_some_and(|age| time < received.minus(age)) {
             return Err(TimeError::TooOld(time));
         }
-        Ok(Stamp {
-            time,
-            clamped: false,
-        })
+        Ok(Stamp { time, clamped: false })
     }
 }
 
 /// The instant of an RFC 3339 text, as resources write it. None when it is something else.
 pub fn instant(text: &str) -> Option<EventTime> {
-    Zone::Offset(0)
-        .instant(&rfc3339::read(text.as_bytes())?)
-        .ok()
+    Zone::Offset(0).instant(&rfc3339::read(text.as_bytes())?).ok()
 }
 
 /// The year that puts `civil` nearest to `reference`; the earlier of two that are equally near. A leap day looks up

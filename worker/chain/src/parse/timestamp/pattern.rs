@@ -139,9 +139,7 @@ impl Pattern {
 
     /// Reads a text. None when it is of another form.
     pub fn read(&self, text: &[u8]) -> Option<Civil> {
-        let mut input = Input {
-            rest: text.trim_ascii(),
-        };
+        let mut input = Input { rest: text.trim_ascii() };
         let mut civil = Civil::default();
         let mut afternoon = None;
         for part in &self.parts {
@@ -162,23 +160,13 @@ type PartGroup = (&'static str, fn(&&Part) -> bool);
 
 /// What a text can say only once.
 const GROUPS: [PartGroup; 7] = [
-    ("the year", |part| {
-        matches!(part, Part::Year | Part::ShortYear)
-    }),
-    ("the month", |part| {
-        matches!(part, Part::Month | Part::MonthName)
-    }),
-    ("the day", |part| {
-        matches!(part, Part::Day | Part::PaddedDay | Part::DayOfYear)
-    }),
+    ("the year", |part| matches!(part, Part::Year | Part::ShortYear)),
+    ("the month", |part| matches!(part, Part::Month | Part::MonthName)),
+    ("the day", |part| matches!(part, Part::Day | Part::PaddedDay | Part::DayOfYear)),
     ("the hour", |part| matches!(part, Part::Hour | Part::Hour12)),
     ("the minute", |part| matches!(part, Part::Minute)),
-    ("the second", |part| {
-        matches!(part, Part::Second | Part::Epoch)
-    }),
-    ("the offset", |part| {
-        matches!(part, Part::Offset | Part::Abbreviation)
-    }),
+    ("the second", |part| matches!(part, Part::Second | Part::Epoch)),
+    ("the offset", |part| matches!(part, Part::Offset | Part::Abbreviation)),
 ];
 
 fn push_blanks(parts: &mut Vec<Part>) {
@@ -188,9 +176,7 @@ fn push_blanks(parts: &mut Vec<Part>) {
 }
 
 fn conversion(bytes: &mut std::str::Bytes<'_>, parts: &mut Vec<Part>) -> Result<(), PatternError> {
-    let unknown = |letters: &[u8]| {
-        PatternError::UnknownConversion(String::from_utf8_lossy(letters).into_owned())
-    };
+    let unknown = |letters: &[u8]| PatternError::UnknownConversion(String::from_utf8_lossy(letters).into_owned());
     let letter = bytes.next().ok_or_else(|| unknown(b""))?;
     let part = match letter {
         b'Y' => Part::Year,
@@ -276,17 +262,13 @@ impl Input<'_> {
                 self.blanks();
                 civil.day = self.digits(1, 2)?;
             }
-            Part::DayOfYear => {
-                civil.day_of_year = Some(self.digits(1, 3).filter(|day| (1..=366).contains(day))?)
-            }
+            Part::DayOfYear => civil.day_of_year = Some(self.digits(1, 3).filter(|day| (1..=366).contains(day))?),
             Part::MonthName => civil.month = self.name(&MONTHS)?,
             Part::Weekday => {
                 self.name(&WEEKDAYS)?;
             }
             Part::Hour => civil.hour = self.digits(1, 2)?,
-            Part::Hour12 => {
-                civil.hour = self.digits(1, 2).filter(|hour| (1..=12).contains(hour))?
-            }
+            Part::Hour12 => civil.hour = self.digits(1, 2).filter(|hour| (1..=12).contains(hour))?,
             Part::HalfDay => *afternoon = Some(self.half_day()?),
             Part::Minute => civil.minute = self.digits(1, 2)?,
             Part::Second => civil.second = self.digits(1, 2)?,
@@ -319,32 +301,19 @@ impl Input<'_> {
     }
 
     fn blanks(&mut self) -> usize {
-        let count = self
-            .rest
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t'))
-            .count();
+        let count = self.rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         self.rest = &self.rest[count..];
         count
     }
 
     fn digits(&mut self, least: usize, most: usize) -> Option<u32> {
-        let count = self
-            .rest
-            .iter()
-            .take(most)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let count = self.rest.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
         if count < least {
             return None;
         }
         let (digits, rest) = self.rest.split_at(count);
         self.rest = rest;
-        Some(
-            digits
-                .iter()
-                .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')),
-        )
+        Some(digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
     }
 
     /// Four digits that stand alone, and the blanks beside them.
@@ -363,15 +332,9 @@ impl Input<'_> {
     /// The first three letters tell; the rest of the full name may follow.
     fn name<const COUNT: usize>(&mut self, names: &[&str; COUNT]) -> Option<u32> {
         let short = self.rest.get(..3)?;
-        let place = names
-            .iter()
-            .position(|name| name.as_bytes()[..3].eq_ignore_ascii_case(short))?;
+        let place = names.iter().position(|name| name.as_bytes()[..3].eq_ignore_ascii_case(short))?;
         let full = names[place].as_bytes();
-        let length = if self
-            .rest
-            .get(..full.len())
-            .is_some_and(|text| text.eq_ignore_ascii_case(full))
-        {
+        let length = if self.rest.get(..full.len()).is_some_and(|text| text.eq_ignore_ascii_case(full)) {
             full.len()
         } else {
             3
@@ -398,20 +361,14 @@ impl Input<'_> {
 
     fn epoch(&mut self) -> Option<i64> {
         let negative = self.literal(b'-').is_some();
-        let count = self
-            .rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         // Twelve digits of seconds reach beyond the year 9999.
         if count == 0 || count > 12 {
             return None;
         }
         let (digits, rest) = self.rest.split_at(count);
         self.rest = rest;
-        let number = digits
-            .iter()
-            .fold(0i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+        let number = digits.iter().fold(0i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
         Some(if negative { -number } else { number })
     }
 
@@ -426,11 +383,7 @@ impl Input<'_> {
     }
 
     fn abbreviation(&mut self) -> Option<Option<i32>> {
-        let count = self
-            .rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphabetic())
-            .count();
+        let count = self.rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
         let (letters, rest) = self.rest.split_at(count);
         self.rest = rest;
         match letters {
@@ -455,12 +408,4 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];

@@ -7,12 +7,7 @@ use super::Civil;
 pub(super) fn read(text: &[u8]) -> Option<Civil> {
     let text = text.trim_ascii();
     let (date_and_time, rest) = text.split_first_chunk::<19>()?;
-    let separators = [
-        date_and_time[4],
-        date_and_time[7],
-        date_and_time[13],
-        date_and_time[16],
-    ];
+    let separators = [date_and_time[4], date_and_time[7], date_and_time[13], date_and_time[16]];
     if separators != *b"--::" || !matches!(date_and_time[10], b'T' | b't' | b' ') {
         return None;
     }
@@ -67,9 +62,7 @@ fn offset(text: &[u8]) -> Option<Option<i32>> {
         [] => Some(None),
         [b'Z' | b'z'] => Some(Some(0)),
         [b' ', rest @ ..] if !rest.is_empty() => offset(rest),
-        _ => numeric_offset(text)
-            .filter(|(_, rest)| rest.is_empty())
-            .map(|(seconds, _)| Some(seconds)),
+        _ => numeric_offset(text).filter(|(_, rest)| rest.is_empty()).map(|(seconds, _)| Some(seconds)),
     }
 }
 

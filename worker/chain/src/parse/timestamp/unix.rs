@@ -48,10 +48,7 @@ impl Unit {
             [b'+', rest @ ..] => (false, rest),
             _ => (false, text),
         };
-        let whole_length = digits
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let whole_length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (whole, rest) = digits.split_at(whole_length);
         let fraction = match rest {
             [] => &[][..],
@@ -65,23 +62,11 @@ impl Unit {
         if whole.len() > 30 {
             return Some(Err(TimeError::OutOfRange));
         }
-        let number = |digits: &[u8]| {
-            digits
-                .iter()
-                .fold(0i128, |sum, digit| sum * 10 + i128::from(digit - b'0'))
-        };
-        let billionths = (0..9).fold(0i128, |sum, place| {
-            sum * 10
-                + fraction
-                    .get(place)
-                    .map_or(0, |digit| i128::from(digit - b'0'))
-        });
+        let number = |digits: &[u8]| digits.iter().fold(0i128, |sum, digit| sum * 10 + i128::from(digit - b'0'));
+        let billionths =
+            (0..9).fold(0i128, |sum, place| sum * 10 + fraction.get(place).map_or(0, |digit| i128::from(digit - b'0')));
         let (whole, billionths) = (number(whole), billionths);
-        Some(if negative {
-            self.instant(-whole, -billionths)
-        } else {
-            self.instant(whole, billionths)
-        })
+        Some(if negative { self.instant(-whole, -billionths) } else { self.instant(whole, billionths) })
     }
 
     /// `whole` units and `billionths` of a unit, rounded down to a microsecond.

@@ -44,9 +44,6 @@ impl Zone {
 fn in_place(place: &TimeZone, as_utc: EventTime) -> Result<EventTime, TimeError> {
     let wall = jiff::Timestamp::from_microsecond(as_utc.0).map_err(|_| TimeError::OutOfRange)?;
     let wall = TimeZone::UTC.to_datetime(wall);
-    let instant = place
-        .to_ambiguous_timestamp(wall)
-        .compatible()
-        .map_err(|_| TimeError::OutOfRange)?;
+    let instant = place.to_ambiguous_timestamp(wall).compatible().map_err(|_| TimeError::OutOfRange)?;
     civil::from_micros(i128::from(instant.as_microsecond()))
 }

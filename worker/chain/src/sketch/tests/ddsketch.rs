@@ -28,10 +28,7 @@ fn model_add(model: &mut Model, key: Key, n: u64) {
 }
 
 fn bins(sketch: &DdSketch) -> Vec<(i16, u64)> {
-    sketch
-        .bins()
-        .map(|(key, count)| (key.raw(), count))
-        .collect()
+    sketch.bins().map(|(key, count)| (key.raw(), count)).collect()
 }
 
 /// Merges the parts pairwise, in an order drawn from the seed.
@@ -191,25 +188,16 @@ fn check_quantiles(name: &str, mut values: Vec<f64>) {
         let rank = (q * (values.len() - 1) as f64).floor();
         let exact = values[rank as usize];
         let found = sketch.quantile(q).unwrap();
-        assert!(
-            (found - exact).abs() <= 0.01 * exact.abs(),
-            "{name}: q {q} is {exact}, sketch says {found}"
-        );
-        let within = sketch
-            .quantile_within(q, values[0], values[values.len() - 1])
-            .unwrap();
-        assert!(
-            (within - exact).abs() <= 0.01 * exact.abs(),
-            "{name}: q {q} is {exact}, held: {within}"
-        );
+        assert!((found - exact).abs() <= 0.01 * exact.abs(), "{name}: q {q} is {exact}, sketch says {found}");
+        let within = sketch.quantile_within(q, values[0], values[values.len() - 1]).unwrap();
+        assert!((within - exact).abs() <= 0.01 * exact.abs(), "{name}: q {q} is {exact}, held: {within}");
     }
 }
 
 #[test]
 fn every_quantile_is_within_one_percent_of_the_exact_one() {
     let mut random = Lcg(7);
-    let mut draw =
-        |n: usize, make: &dyn Fn(&mut Lcg) -> f64| (0..n).map(|_| make(&mut random)).collect();
+    let mut draw = |n: usize, make: &dyn Fn(&mut Lcg) -> f64| (0..n).map(|_| make(&mut random)).collect();
     check_quantiles("lognormal", draw(20_000, &|r| r.lognormal(1.2)));
     check_quantiles("lognormal, wide", draw(20_000, &|r| 1e3 * r.lognormal(6.0)));
     check_quantiles("uniform", draw(20_000, &|r| 1000.0 * r.unit()));
@@ -233,13 +221,8 @@ fn values_outside_the_range_keep_their_rank_and_are_counted() {
     assert_eq!(sketch.add(f64::INFINITY), Taken::Rejected);
     assert_eq!(sketch.add(0.0), Taken::Whole);
     assert_eq!((sketch.count(), sketch.clamped()), (5, 3));
-    let by_rank: Vec<f64> = (0..5)
-        .map(|rank| sketch.key_at(rank).unwrap().value())
-        .collect();
-    assert!(
-        by_rank[0] < -9e18 && by_rank[1] == 0.0 && by_rank[2] < 1e-9 && by_rank[4] > 9e18,
-        "{by_rank:?}"
-    );
+    let by_rank: Vec<f64> = (0..5).map(|rank| sketch.key_at(rank).unwrap().value()).collect();
+    assert!(by_rank[0] < -9e18 && by_rank[1] == 0.0 && by_rank[2] < 1e-9 && by_rank[4] > 9e18, "{by_rank:?}");
 }
 
 #[test]
@@ -277,19 +260,10 @@ fn golden_bytes() {
 #[test]
 fn small_sketches_are_small() {
     let mut random = Lcg(3);
-    for (values, ceiling) in [
-        (16, 0),
-        (17, 120),
-        (100, 420),
-        (1_000, 900),
-        (100_000, 2_700),
-    ] {
+    for (values, ceiling) in [(16, 0), (17, 120), (100, 420), (1_000, 900), (100_000, 2_700)] {
         let sketch: DdSketch = (0..values).map(|_| random.lognormal(1.2)).collect();
         let bytes = sketch.heap_bytes();
-        assert!(
-            bytes <= ceiling,
-            "{values} values take {bytes} bytes of heap, at most {ceiling} expected"
-        );
+        assert!(bytes <= ceiling, "{values} values take {bytes} bytes of heap, at most {ceiling} expected");
     }
     let constant: DdSketch = std::iter::repeat_n(5.0, 1_000_000).collect();
     assert!(constant.heap_bytes() <= 64, "{}", constant.heap_bytes());

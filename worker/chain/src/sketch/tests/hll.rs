@@ -89,17 +89,10 @@ fn large_counts_are_within_the_standard_error() {
         let mut sum = 0.0;
         for seed in 0..40 {
             let error = counter(&hashes(1000 + seed, n)).estimate() / n as f64 - 1.0;
-            assert!(
-                error.abs() < 0.065,
-                "{n} distinct, seed {seed}: off by {error}"
-            );
+            assert!(error.abs() < 0.065, "{n} distinct, seed {seed}: off by {error}");
             sum += error;
         }
-        assert!(
-            (sum / 40.0f64).abs() < 0.008,
-            "{n} distinct: biased by {}",
-            sum / 40.0
-        );
+        assert!((sum / 40.0f64).abs() < 0.008, "{n} distinct: biased by {}", sum / 40.0);
     }
 }
 

@@ -115,7 +115,14 @@ impl State {
         }
     }
 
-    fn close_level(&mut self, plan: &AnalyzePlan, position: usize, index: usize, closing: Closing, sink: &mut dyn AnalyzeSink) {
+    fn close_level(
+        &mut self,
+        plan: &AnalyzePlan,
+        position: usize,
+        index: usize,
+        closing: Closing,
+        sink: &mut dyn AnalyzeSink,
+    ) {
         let work = &plan.works[index];
         let cover = self.slices.cover(position, closing.info.end);
         let members: Vec<ScopeId> = level_range(&self.scopes, work).collect();
@@ -159,19 +166,35 @@ impl State {
         }
     }
 
-    fn episodes_of(&mut self, plan: &AnalyzePlan, work: &Work, siblings: &Siblings, closing: Closing, sink: &mut dyn AnalyzeSink) {
+    fn episodes_of(
+        &mut self,
+        plan: &AnalyzePlan,
+        work: &Work,
+        siblings: &Siblings,
+        closing: Closing,
+        sink: &mut dyn AnalyzeSink,
+    ) {
         let Self { scopes, episodes, .. } = self;
         let place = Place { definition: &plan.definition, work, end: closing.info.end };
         for detector in &work.baselines {
-            place.episodes(episodes, siblings, *detector, |scope| scopes.key(scope), |finding| {
-                sink.insight(&mut |out| save_finding(finding, out));
-            });
+            place.episodes(
+                episodes,
+                siblings,
+                *detector,
+                |scope| scopes.key(scope),
+                |finding| {
+                    sink.insight(&mut |out| save_finding(finding, out));
+                },
+            );
         }
     }
 }
 
 /// The live scopes of a work's level, in key order.
-fn level_range<'a>(scopes: &'a crate::window::scope::ScopeTable, work: &Work) -> impl Iterator<Item = ScopeId> + use<'a> {
+fn level_range<'a>(
+    scopes: &'a crate::window::scope::ScopeTable,
+    work: &Work,
+) -> impl Iterator<Item = ScopeId> + use<'a> {
     let order = scopes.order();
     let level = work.level.0;
     let tag = |id: &u32| scopes.key(ScopeId(*id)).first().copied().unwrap_or(0);
@@ -180,7 +203,13 @@ fn level_range<'a>(scopes: &'a crate::window::scope::ScopeTable, work: &Work) ->
     order[from..to].iter().map(|id| ScopeId(*id))
 }
 
-fn find_siblings(plan: &AnalyzePlan, work: &Work, cover: &Cover<'_>, members: &[ScopeId], live: &[super::Live]) -> Siblings {
+fn find_siblings(
+    plan: &AnalyzePlan,
+    work: &Work,
+    cover: &Cover<'_>,
+    members: &[ScopeId],
+    live: &[super::Live],
+) -> Siblings {
     let mut value = Value::new(&plan.layout);
     Siblings::find(plan, work, |take| {
         for scope in members {
@@ -252,7 +281,12 @@ impl Level<'_> {
         self.parent_of = Some(cohort);
     }
 
-    fn fold_regimes(&self, lent: &mut Lent<'_>, scope: ScopeId, has_events: bool) -> smallvec::SmallVec<[RegimeSaid; 2]> {
+    fn fold_regimes(
+        &self,
+        lent: &mut Lent<'_>,
+        scope: ScopeId,
+        has_events: bool,
+    ) -> smallvec::SmallVec<[RegimeSaid; 2]> {
         if !has_events || !self.closing.judged || self.work.regimes.is_empty() {
             return smallvec::SmallVec::new();
         }
@@ -306,12 +340,20 @@ impl Level<'_> {
         if self.closing.judged {
             for alert in &work.alerts {
                 let can_tell = !is_liftable(work, alert) || !too_few(alert.needs.as_ref(), &self.value);
-                let evaluation =
-                    Evaluation { definition, work: alert, inputs: &work.inputs, close: self.closing.info, stands_in: false, can_tell };
+                let evaluation = Evaluation {
+                    definition,
+                    work: alert,
+                    inputs: &work.inputs,
+                    close: self.closing.info,
+                    stands_in: false,
+                    can_tell,
+                };
                 evaluation.step(lent.alerts, &seen, lent.sink);
             }
             self.cohorts.extend((!work.lifts.is_empty()).then_some(cohort));
-            let small = |(place, lift): (usize, &AlertWork)| too_few(lift.needs.as_ref(), &self.value).then_some((place, cohort));
+            let small = |(place, lift): (usize, &AlertWork)| {
+                too_few(lift.needs.as_ref(), &self.value).then_some((place, cohort))
+            };
             self.lifted.extend(work.lifts.iter().enumerate().filter_map(small));
         }
         (self.closing.judged && !work.past.is_empty()).then(|| {
@@ -332,9 +374,11 @@ impl Level<'_> {
         for (place, lift) in self.work.lifts.iter().enumerate() {
             let range = (lift.rule, ScopeId(0))..=(lift.rule, ScopeId(u32::MAX));
             let asleep = |cohort: &ScopeId| {
-                Tag::of(lent.scopes.key(*cohort)) == Tag::Cohort(self.work.level) && !self.lifted.contains(&(place, *cohort))
+                Tag::of(lent.scopes.key(*cohort)) == Tag::Cohort(self.work.level)
+                    && !self.lifted.contains(&(place, *cohort))
             };
-            let mut asleep: Vec<ScopeId> = lent.alerts.range(range).map(|((_, scope), _)| *scope).filter(asleep).collect();
+            let mut asleep: Vec<ScopeId> =
+                lent.alerts.range(range).map(|((_, scope), _)| *scope).filter(asleep).collect();
             asleep.sort_by(|left, right| lent.scopes.key(*left).cmp(lent.scopes.key(*right)));
             for cohort in asleep {
                 let key = parent_key(self.plan, self.work, lent.scopes.key(cohort));
@@ -371,8 +415,14 @@ impl Level<'_> {
             if self.lifted.contains(&(place, cohort)) {
                 // The coarsest level speaks in any case: there is nobody else.
                 let can_tell = at_root || !too_few(lift.needs.as_ref(), &self.parent);
-                let evaluation =
-                    Evaluation { definition, work: lift, inputs: &work.inputs, close: self.closing.info, stands_in: true, can_tell };
+                let evaluation = Evaluation {
+                    definition,
+                    work: lift,
+                    inputs: &work.inputs,
+                    close: self.closing.info,
+                    stands_in: true,
+                    can_tell,
+                };
                 evaluation.step(lent.alerts, &seen, lent.sink);
             }
         }

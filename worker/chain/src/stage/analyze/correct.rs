@@ -31,7 +31,14 @@ impl State {
         self.sample_closes(plan, changed, sink);
     }
 
-    fn correct_one(&mut self, plan: &AnalyzePlan, end: EventTime, window: WindowIndex, scope: ScopeId, sink: &mut dyn AnalyzeSink) {
+    fn correct_one(
+        &mut self,
+        plan: &AnalyzePlan,
+        end: EventTime,
+        window: WindowIndex,
+        scope: ScopeId,
+        sink: &mut dyn AnalyzeSink,
+    ) {
         let Tag::Scope(level) = Tag::of(self.scopes.key(scope)) else { return };
         let Some(position) = self.slices.windows().iter().position(|other| other.index == window) else { return };
         let Some(index) = plan.work(window, level) else { return };
@@ -77,7 +84,12 @@ impl State {
     }
 
     /// Emits closed session and count windows, and corrections of sessions.
-    pub(super) fn sample_closes(&mut self, plan: &AnalyzePlan, mut closes: Vec<SampleClose>, sink: &mut dyn AnalyzeSink) {
+    pub(super) fn sample_closes(
+        &mut self,
+        plan: &AnalyzePlan,
+        mut closes: Vec<SampleClose>,
+        sink: &mut dyn AnalyzeSink,
+    ) {
         closes.sort_by(|left, right| left.emission(right, |scope| self.scopes.key(scope)));
         for close in &closes {
             self.sample_close(plan, close, sink);
@@ -93,7 +105,13 @@ impl State {
     }
 
     /// Gives the scope's past behind this close, where any is kept.
-    fn apply_sample_close(&mut self, plan: &AnalyzePlan, index: usize, closed: &SampleClose, sink: &mut dyn AnalyzeSink) -> Option<Writer> {
+    fn apply_sample_close(
+        &mut self,
+        plan: &AnalyzePlan,
+        index: usize,
+        closed: &SampleClose,
+        sink: &mut dyn AnalyzeSink,
+    ) -> Option<Writer> {
         let scope = closed.scope;
         let (definition, work) = (&plan.definition, &plan.works[index]);
         let key = self.scopes.key(scope);
@@ -127,13 +145,20 @@ impl State {
             return None;
         }
         for alert in &work.alerts {
-            let evaluation =
-                Evaluation { definition, work: alert, inputs: &work.inputs, close: info, stands_in: false, can_tell: true };
+            let evaluation = Evaluation {
+                definition,
+                work: alert,
+                inputs: &work.inputs,
+                close: info,
+                stands_in: false,
+                can_tell: true,
+            };
             evaluation.step(&mut self.alerts, &seen, sink);
         }
         (!work.past.is_empty()).then(|| {
             let mut out = Writer::new();
-            let current = |aggregate| super::inputs::aggregate(definition, &plan.layout, &closed.value, duration, aggregate);
+            let current =
+                |aggregate| super::inputs::aggregate(definition, &plan.layout, &closed.value, duration, aggregate);
             super::history::next(subject.past, &work.past, current, &mut out);
             out
         })
@@ -146,10 +171,12 @@ impl State {
             return;
         }
         let of_samples = |rule: u16| {
-            let window = plan.definition.alerts.get(usize::from(rule)).and_then(|rule| plan.definition.window(rule.window));
+            let window =
+                plan.definition.alerts.get(usize::from(rule)).and_then(|rule| plan.definition.window(rule.window));
             window.is_some_and(|window| !is_of_panes(window.kind))
         };
-        let silent = self.alerts.iter().filter(|((rule, _), state)| of_samples(*rule) && state.last + SAMPLE_SILENCE <= now);
+        let silent =
+            self.alerts.iter().filter(|((rule, _), state)| of_samples(*rule) && state.last + SAMPLE_SILENCE <= now);
         let mut silent: Vec<(EventTime, u16, ScopeId)> =
             silent.map(|((rule, scope), state)| (state.last + SAMPLE_SILENCE, *rule, *scope)).collect();
         silent.sort_by(|left, right| {

@@ -71,7 +71,12 @@ impl<'a> Past<'a> {
 }
 
 /// Appends the past of a scope behind a close whose values `current` gives.
-pub(super) fn next(past: Past<'_>, inputs: &[PastInput], current: impl Fn(Aggregate) -> Cell<'static>, out: &mut Writer) {
+pub(super) fn next(
+    past: Past<'_>,
+    inputs: &[PastInput],
+    current: impl Fn(Aggregate) -> Cell<'static>,
+    out: &mut Writer,
+) {
     let mut before = Reader::new(past.bytes.unwrap_or_default());
     for input in inputs {
         let kept = Kept::read(&mut before);

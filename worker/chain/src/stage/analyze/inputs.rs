@@ -37,7 +37,11 @@ pub(super) struct Subject<'a> {
 }
 
 /// The values of the dimensions that a work reads.
-pub(super) fn dimensions<'a>(definition: &Definition, work: &Work, key: &'a [u8]) -> SmallVec<[(u16, Cow<'a, [u8]>); 4]> {
+pub(super) fn dimensions<'a>(
+    definition: &Definition,
+    work: &Work,
+    key: &'a [u8],
+) -> SmallVec<[(u16, Cow<'a, [u8]>); 4]> {
     let read = work.inputs.iter().filter_map(|input| match input {
         WindowInput::Dimension(index) => Some(*index),
         _ => None,
@@ -46,7 +50,12 @@ pub(super) fn dimensions<'a>(definition: &Definition, work: &Work, key: &'a [u8]
 }
 
 /// Computes all inputs of a work.
-pub(super) fn compute<'a>(definition: &Definition, layout: &Layout, work: &Work, subject: &'a Subject<'a>) -> Cells<'a> {
+pub(super) fn compute<'a>(
+    definition: &Definition,
+    layout: &Layout,
+    work: &Work,
+    subject: &'a Subject<'a>,
+) -> Cells<'a> {
     work.inputs.iter().map(|input| cell(definition, layout, input, subject)).collect()
 }
 
@@ -137,7 +146,9 @@ pub(super) fn aggregate(
         Aggregate::Mean(metric) => number(distribution(metric).and_then(|distribution| distribution.mean())),
         Aggregate::Min(metric) => number(distribution(metric).and_then(|distribution| distribution.extremes.min())),
         Aggregate::Max(metric) => number(distribution(metric).and_then(|distribution| distribution.extremes.max())),
-        Aggregate::Quantile(metric, q) => number(distribution(metric).and_then(|distribution| distribution.quantile(q))),
+        Aggregate::Quantile(metric, q) => {
+            number(distribution(metric).and_then(|distribution| distribution.quantile(q)))
+        }
         Aggregate::Distinct(metric) => match kept(metric) {
             Some(Accumulator::Distinct(set)) => int(set.estimate().round() as u64),
             _ => Cell::Null,
@@ -151,7 +162,13 @@ fn per_second(count: f64, duration: Span) -> Option<f64> {
 }
 
 /// The value of a ratio or a rate; nothing when it divides by zero.
-fn derived(definition: &Definition, layout: &Layout, value: &Value, duration: Span, metric: MetricIndex) -> Option<f64> {
+fn derived(
+    definition: &Definition,
+    layout: &Layout,
+    value: &Value,
+    duration: Span,
+    metric: MetricIndex,
+) -> Option<f64> {
     let kept = |metric: MetricIndex| layout.place(metric).and_then(|place| value.metrics.get(place));
     match definition.metric(metric)?.kind {
         MetricKind::Ratio { of, over } => {

@@ -155,7 +155,10 @@ fn template_finding(definition: &Definition, (source, template): (u16, Id), sigh
             ("template".to_owned(), Scalar::Text(format!("{:016x}", template.0))),
             ("text".to_owned(), Scalar::Text(sighting.text.clone())),
         ],
-        text: format!("{source} shows a line that it had not shown before, first at {}: {}", sighting.first_seen, sighting.text),
+        text: format!(
+            "{source} shows a line that it had not shown before, first at {}: {}",
+            sighting.first_seen, sighting.text
+        ),
     }
 }
 

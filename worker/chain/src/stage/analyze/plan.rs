@@ -14,7 +14,7 @@ use crate::detect::regime::RegimeRule;
 use crate::stage::definition::Definition;
 use crate::time::Span;
 use crate::window::classes::Classes;
-use crate::window::plan::{is_of_panes, SILENT_CLOSES};
+use crate::window::plan::{SILENT_CLOSES, is_of_panes};
 use crate::window::value::{Kept, Layout};
 use crate::window::{PanePlan, PaneSettings};
 use std::sync::Arc;
@@ -324,17 +324,22 @@ fn works(definition: &Definition, layout: &Layout) -> Vec<Work> {
 
 fn add_rules(work: &mut Work, definition: &Definition, layout: &Layout) {
     let here = |window: WindowIndex, level: LevelIndex| window == work.window && level == work.level;
-    let aggregates: Vec<usize> =
-        (0..definition.aggregates.len()).filter(|i| here(definition.aggregates[*i].window, definition.aggregates[*i].level)).collect();
-    let alerts: Vec<usize> =
-        (0..definition.alerts.len()).filter(|i| here(definition.alerts[*i].window, definition.alerts[*i].level)).collect();
-    let augments: Vec<usize> =
-        (0..definition.augment.len()).filter(|i| here(definition.augment[*i].window, definition.augment[*i].level)).collect();
+    let aggregates: Vec<usize> = (0..definition.aggregates.len())
+        .filter(|i| here(definition.aggregates[*i].window, definition.aggregates[*i].level))
+        .collect();
+    let alerts: Vec<usize> = (0..definition.alerts.len())
+        .filter(|i| here(definition.alerts[*i].window, definition.alerts[*i].level))
+        .collect();
+    let augments: Vec<usize> = (0..definition.augment.len())
+        .filter(|i| here(definition.augment[*i].window, definition.augment[*i].level))
+        .collect();
     for index in aggregates {
         let rule = &definition.aggregates[index];
         let emit_when = rule.emit_when.as_ref().map(|when| work.bind(when));
         let values = match rule.values.is_empty() {
-            true => AggregateValues::Default(default_values(definition).iter().map(|(_, input)| work.input(input)).collect()),
+            true => AggregateValues::Default(
+                default_values(definition).iter().map(|(_, input)| work.input(input)).collect(),
+            ),
             false => AggregateValues::Named(rule.values.iter().map(|(_, value)| work.bind(value)).collect()),
         };
         work.aggregates.push(AggregateWork { rule: index as u16, emit_when, values });
@@ -410,7 +415,13 @@ fn regime_rule(definition: &Definition, regime: &crate::compile::shape::Regime) 
 }
 
 fn baseline_rule(baseline: &crate::compile::shape::Baseline) -> BaselineRule {
-    BaselineRule::new(baseline.quantile, baseline.confidence, baseline.false_discovery, baseline.min_samples, baseline.min_ratio)
+    BaselineRule::new(
+        baseline.quantile,
+        baseline.confidence,
+        baseline.false_discovery,
+        baseline.min_samples,
+        baseline.min_ratio,
+    )
 }
 
 /// Closes for which a scope without events is evaluated.

@@ -48,7 +48,9 @@ pub(super) fn fold(
     let mut said = SmallVec::new();
     for regime_work in &work.regimes {
         let metric = plan.definition.regimes[regime_work.detector].metric;
-        let Some(sketch) = sketch(&plan.layout, closed.value, metric).filter(|sketch| !sketch.is_empty()) else { continue };
+        let Some(sketch) = sketch(&plan.layout, closed.value, metric).filter(|sketch| !sketch.is_empty()) else {
+            continue;
+        };
         let store = &mut stores[regime_work.detector];
         let mut regime = load(plan, regime_work.detector, store, closed);
         let close = Close { window: regime_work.position, start: closed.start, end: closed.end, sketch };

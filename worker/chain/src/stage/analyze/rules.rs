@@ -1,13 +1,13 @@
 //! What rules make of the cells of a closed window: objects, changes of alerts, values for events.
 
+use super::AnalyzeSink;
 use super::inputs::{condition, evaluate, pick, scalar};
 use super::plan::{AggregateValues, AlertWork, Needs, Work};
-use super::AnalyzeSink;
 use crate::aggregate::AggregateRecord;
+use crate::alert::AlertChange;
 use crate::alert::explain::{self, Firing};
 use crate::alert::record::AlertPhase;
 use crate::alert::state::{self, AlertState, Policy, Resolution, Step, Truth};
-use crate::alert::AlertChange;
 use crate::compile::shape::{Aggregate, AlertRule, Reference, WindowIndex, WindowInput};
 use crate::row::Cell;
 use crate::stage::definition::Definition;
@@ -64,9 +64,10 @@ pub(super) fn aggregates(
         }
         let values = match &aggregate.values {
             AggregateValues::Named(values) => values.iter().map(|value| evaluate(value, seen.cells)).collect(),
-            AggregateValues::Default(places) => {
-                places.iter().map(|place| seen.cells.get(usize::from(*place)).map_or(Scalar::Null, |cell| scalar(*cell))).collect()
-            }
+            AggregateValues::Default(places) => places
+                .iter()
+                .map(|place| seen.cells.get(usize::from(*place)).map_or(Scalar::Null, |cell| scalar(*cell)))
+                .collect(),
         };
         let record = AggregateRecord {
             end: close.end,
@@ -217,7 +218,8 @@ impl Evaluation<'_> {
     fn numbers(&self, inputs: &[(WindowInput, Scalar)], state: &AlertState, value: &Value) -> Vec<(String, Scalar)> {
         let mut numbers: Vec<(String, Scalar)> =
             inputs.iter().map(|(input, value)| (self.definition.input_name(input), value.clone())).collect();
-        let count = self.definition.input_name(&WindowInput::Aggregate { of: Reference::Window, value: Aggregate::Count });
+        let count =
+            self.definition.input_name(&WindowInput::Aggregate { of: Reference::Window, value: Aggregate::Count });
         if !numbers.iter().any(|(name, _)| *name == count) {
             numbers.push((count, Scalar::Int(i64::try_from(value.count).unwrap_or(i64::MAX))));
         }
@@ -231,9 +233,12 @@ impl Evaluation<'_> {
         if rule.summary.is_empty() {
             return format!("{}: {}", rule.name, self.definition.scope_text(seen.key));
         }
-        let values: Vec<String> = self.work.summary.iter().map(|bound| {
-            explain::scalar(&evaluate(bound, seen.cells), self.unit(bound)).trim_matches('\'').to_owned()
-        }).collect();
+        let values: Vec<String> = self
+            .work
+            .summary
+            .iter()
+            .map(|bound| explain::scalar(&evaluate(bound, seen.cells), self.unit(bound)).trim_matches('\'').to_owned())
+            .collect();
         explain::summary(&rule.summary, &values)
     }
 

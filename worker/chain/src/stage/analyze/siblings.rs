@@ -97,9 +97,10 @@ impl Siblings {
                 }
             }
         });
-        let detected = metrics.into_iter().zip(members).map(|((detector, metric), members)| {
-            Detected::new(plan, detector, metric, members)
-        });
+        let detected = metrics
+            .into_iter()
+            .zip(members)
+            .map(|((detector, metric), members)| Detected::new(plan, detector, metric, members));
         Self { detected: detected.collect() }
     }
 
@@ -125,7 +126,12 @@ impl Siblings {
 }
 
 impl Detected {
-    fn new(plan: &AnalyzePlan, detector: usize, metric: MetricIndex, mut members: Vec<(ScopeId, ScopeId, DdSketch)>) -> Self {
+    fn new(
+        plan: &AnalyzePlan,
+        detector: usize,
+        metric: MetricIndex,
+        mut members: Vec<(ScopeId, ScopeId, DdSketch)>,
+    ) -> Self {
         members.sort_by_key(|(cohort, scope, _)| (*cohort, *scope));
         let mut detected = Self { metric, detector, baselines: BTreeMap::new(), places: BTreeMap::new() };
         for siblings in members.chunk_by(|left, right| left.0 == right.0) {
@@ -176,8 +182,11 @@ impl Place<'_> {
         let index = detector as u16;
         let mut findings = Vec::new();
         let range = (index, ScopeId(0))..=(index, ScopeId(u32::MAX));
-        let over: Vec<ScopeId> =
-            episodes.range(range).map(|((_, scope), _)| *scope).filter(|scope| !anomalies.contains_key(scope)).collect();
+        let over: Vec<ScopeId> = episodes
+            .range(range)
+            .map(|((_, scope), _)| *scope)
+            .filter(|scope| !anomalies.contains_key(scope))
+            .collect();
         for scope in over {
             if let Some(episode) = episodes.remove(&(index, scope)).filter(|episode| episode.closes >= CLOSES) {
                 findings.push(self.over(&episode, detector, key(scope)));
@@ -232,7 +241,8 @@ impl Place<'_> {
         let rule = &self.definition.baselines[detector];
         let unit = self.definition.unit(rule.metric);
         let shown = |value: f64| if unit.is_empty() { number(value) } else { format!("{} {unit}", number(value)) };
-        let quantile = crate::stage::definition::quantile_name(rule.quantile).unwrap_or_else(|| format!("quantile {}", rule.quantile));
+        let quantile = crate::stage::definition::quantile_name(rule.quantile)
+            .unwrap_or_else(|| format!("quantile {}", rule.quantile));
         let metric = self.definition.metric(rule.metric).map_or("", |metric| metric.name.as_str());
         let (word, times) = match side {
             Side::Above => ("above", numbers.ratio),

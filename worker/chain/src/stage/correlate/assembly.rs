@@ -151,7 +151,8 @@ impl Finished {
     /// The event.
     pub(super) fn full(&self) -> FullRow<'_> {
         let open = &self.open;
-        let member = Member { source: open.source, id: open.id, time: open.time, template: open.template, row: &self.row };
+        let member =
+            Member { source: open.source, id: open.id, time: open.time, template: open.template, row: &self.row };
         FullRow { upstream: open.upstream, offset: open.offset, member, new_template: open.new_template.as_deref() }
     }
 }

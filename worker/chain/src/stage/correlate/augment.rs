@@ -50,7 +50,12 @@ impl ClosedValues {
     }
 
     /// What an event with these cells takes along.
-    pub(super) fn of(&self, program: &Program, observe: &Observation, cells: &RowBuf<'_>) -> Vec<(u16, EventTime, Vec<Scalar>)> {
+    pub(super) fn of(
+        &self,
+        program: &Program,
+        observe: &Observation,
+        cells: &RowBuf<'_>,
+    ) -> Vec<(u16, EventTime, Vec<Scalar>)> {
         let mut taken = Vec::new();
         if self.values.is_empty() {
             return taken;

@@ -52,7 +52,11 @@ impl<S: Stage> Slot<S> {
 
 /// Cuts the next frame of what an owner has to say, in the order of links and partitions. Only feedback goes back without a
 /// mark of its own: marks would go round for ever.
-pub(super) fn cut_next(out: &mut Outputs, frame_bytes: usize, target: impl Fn(usize, u16) -> Target) -> Option<(Target, FrameBytes)> {
+pub(super) fn cut_next(
+    out: &mut Outputs,
+    frame_bytes: usize,
+    target: impl Fn(usize, u16) -> Target,
+) -> Option<(Target, FrameBytes)> {
     for link in 0..out.link_count() {
         for number in 0..out.partitions(link) {
             let outlet: OutletIndex = out.outlet(link, number);

@@ -55,18 +55,29 @@ fn program(lateness: &str, change: impl FnOnce(&mut Value)) -> Program {
 }
 
 fn plan(panes_in_ingest: bool, events: bool) -> Plan {
-    let partition = |number| SourcePartition { source: SourceIndex(0), number, origin: Origin::new("test", "calls", 1, number) };
+    let partition =
+        |number| SourcePartition { source: SourceIndex(0), number, origin: Origin::new("test", "calls", 1, number) };
     Plan { partitions: (0..PARTITIONS as u32).map(partition).collect(), joins: 2, panes: 2, events, panes_in_ingest }
 }
 
 /// What happens to a machine.
 #[derive(Debug, Clone)]
 enum Act {
-    Line { partition: usize, time: i64, scope: u8, ms: u16 },
-    Garbage { partition: usize },
+    Line {
+        partition: usize,
+        time: i64,
+        scope: u8,
+        ms: u16,
+    },
+    Garbage {
+        partition: usize,
+    },
     Flush(usize),
     /// A claim of this time.
-    Claim { partition: usize, time: i64 },
+    Claim {
+        partition: usize,
+        time: i64,
+    },
 }
 
 /// Count and values by end, rule and scope.
@@ -78,7 +89,13 @@ struct Records(Vec<(Stream, Vec<u8>)>);
 impl Sink for Records {
     type Error = MachineError;
 
-    fn record(&mut self, stream: Stream, _upstream: Upstream, _at: Position, payload: &[u8]) -> Result<(), MachineError> {
+    fn record(
+        &mut self,
+        stream: Stream,
+        _upstream: Upstream,
+        _at: Position,
+        payload: &[u8],
+    ) -> Result<(), MachineError> {
         self.0.push((stream, payload.to_vec()));
         Ok(())
     }
@@ -106,7 +123,9 @@ fn act(machine: &mut Machine, act: &Act, records: &mut Records) {
     match act {
         Act::Line { partition, time, scope, ms } => {
             let (service, host) = (scope % 3, scope % 7);
-            let line = format!(r#"{{"ts":{time},"service":"s{service}","host":"h{host}","ms":{ms},"message":"took {ms} ms at {host}"}}"#);
+            let line = format!(
+                r#"{{"ts":{time},"service":"s{service}","host":"h{host}","ms":{ms},"message":"took {ms} ms at {host}"}}"#
+            );
             machine.line(*partition, RawLine::new(line.as_bytes()), None);
         }
         Act::Garbage { partition } => machine.line(*partition, RawLine::new(b"garbage"), None),
@@ -137,7 +156,14 @@ fn run(program: &Arc<Program>, plan: Plan, acts: &[Act]) -> (Records, Machine) {
 
 /// Lines of which none is out of bounds, with claims that all later lines keep. Times jump now and then: a source was quiet.
 fn lawful() -> impl Strategy<Value = Vec<Act>> {
-    let step = (0..PARTITIONS, prop_oneof![6 => 0i64..800, 1 => 5_000i64..40_000], 0..DISORDER, any::<u8>(), 1u16..1_000, 0u8..12);
+    let step = (
+        0..PARTITIONS,
+        prop_oneof![6 => 0i64..800, 1 => 5_000i64..40_000],
+        0..DISORDER,
+        any::<u8>(),
+        1u16..1_000,
+        0u8..12,
+    );
     prop::collection::vec(step, 1..120).prop_map(|steps| {
         let mut clocks = [BEGIN; PARTITIONS];
         let mut acts = Vec::new();
@@ -210,7 +236,10 @@ fn an_idle_source_closes_its_windows_by_claims_and_corrects_nothing_later() {
     assert_eq!(closed, 3, "provisionals of all three sources are in the window");
     act(&mut machine, &line(0, BEGIN + 31_000), &mut records);
     finish(&mut machine, &mut records);
-    let revised = records.of(Stream::Aggregates).into_iter().map(|payload| AggregateRecord::load(&mut Reader::new(payload)).unwrap());
+    let revised = records
+        .of(Stream::Aggregates)
+        .into_iter()
+        .map(|payload| AggregateRecord::load(&mut Reader::new(payload)).unwrap());
     assert_eq!(revised.filter(|record| record.revision > 0).count(), 0, "the finals say the same");
     assert!(records.of(Stream::Events).is_empty(), "nobody reads events");
 }

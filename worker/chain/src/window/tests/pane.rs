@@ -65,7 +65,9 @@ fn feed(table: &mut PaneTable, collector: &mut Collector<'_>, events: &[Event], 
     for (count, watermark) in steps {
         let (now, later) = rest.split_at((*count).min(rest.len()));
         placed.extend(now.iter().map(|event| event.observe(|row| table.observe(row))));
-        table.flush(EventTime(*watermark), &mut |partition, _: EventTime, bytes: &[u8]| collector.take(partition, bytes));
+        table.flush(EventTime(*watermark), &mut |partition, _: EventTime, bytes: &[u8]| {
+            collector.take(partition, bytes)
+        });
         rest = later;
     }
     placed.extend(rest.iter().map(|event| event.observe(|row| table.observe(row))));
@@ -252,14 +254,17 @@ fn parents_are_copied_to_the_partitions_of_their_children() {
     let (levels, metrics) = (vec![level(&[0], None), level(&[0, 1], Some(0))], metrics());
     let windows = [window("m1", WindowKind::Tumbling { size: Span(100) }, 0, 2)];
     let wanted = [LevelIndex(1)];
-    let settings = crate::window::PaneSettings { parents_wanted: &wanted, ..settings(&levels, &metrics, &windows, 100) };
+    let settings =
+        crate::window::PaneSettings { parents_wanted: &wanted, ..settings(&levels, &metrics, &windows, 100) };
     let plan = Arc::new(PanePlan::new(settings));
     let mut table = PaneTable::new(Arc::clone(&plan));
     let mut collector = Collector::new(&plan);
-    let events = [event(5, [Some("a"), Some("b"), None]), event(6, [Some("a"), None, None]), event(7, [Some("c"), None, None])];
+    let events =
+        [event(5, [Some("a"), Some("b"), None]), event(6, [Some("a"), None, None]), event(7, [Some("c"), None, None])];
     feed(&mut table, &mut collector, &events, &[]);
     let counts = |sums: &Sums| -> Vec<(String, u64)> {
-        let text = |key: &[u8]| values(key).map(|v| String::from_utf8_lossy(&v).into_owned()).collect::<Vec<_>>().join("/");
+        let text =
+            |key: &[u8]| values(key).map(|v| String::from_utf8_lossy(&v).into_owned()).collect::<Vec<_>>().join("/");
         sums.iter().map(|((_, key), value)| (text(key), value.count)).collect()
     };
     assert_eq!(counts(&collector.sums), [("a".to_owned(), 2), ("c".to_owned(), 1), ("a/b".to_owned(), 1)]);
@@ -299,7 +304,9 @@ fn raw_events_leave_in_the_step_that_takes_them_in_order() {
     let mut got = Vec::new();
     table.flush(EventTime(0), &mut |_, _: EventTime, bytes: &[u8]| {
         let Ok(Record::Samples(samples)) = Record::read(bytes) else { panic!("not samples") };
-        samples.for_each(plan.layout(), |key, sample| got.push((key[0], sample.time.0, sample.measures.clone()))).unwrap();
+        samples
+            .for_each(plan.layout(), |key, sample| got.push((key[0], sample.time.0, sample.measures.clone())))
+            .unwrap();
     });
     got.sort_by_key(|(level, time, _)| (*level, *time));
     let times: Vec<(u8, i64)> = got.iter().map(|(level, time, _)| (*level, *time)).collect();
@@ -353,7 +360,8 @@ mod rows {
         table.observe_row(EventTime(6), Id(2), &observation, &quiet);
         let mut collector = Collector::new(&plan);
         table.flush(EventTime::MAX, &mut |partition, _: EventTime, bytes: &[u8]| collector.take(partition, bytes));
-        let text = |key: &[u8]| values(key).map(|v| String::from_utf8_lossy(&v).into_owned()).collect::<Vec<_>>().join("/");
+        let text =
+            |key: &[u8]| values(key).map(|v| String::from_utf8_lossy(&v).into_owned()).collect::<Vec<_>>().join("/");
         let scopes: Vec<String> = collector.sums.keys().map(|(_, key)| text(key)).collect();
         assert_eq!(scopes, ["cart", "cart/200/7", "cart/503/ERROR"]);
         let mut expected = Value::new(plan.layout());

@@ -68,21 +68,8 @@ pub fn window(name: &str, kind: WindowKind, lateness: i64, levels: usize) -> Win
     Window { name: name.to_owned(), kind, lateness: Span(lateness), levels }
 }
 
-pub fn settings<'a>(
-    levels: &'a [Level],
-    metrics: &'a [Metric],
-    windows: &'a [Window],
-    pane: i64,
-) -> PaneSettings<'a> {
-    PaneSettings {
-        levels,
-        metrics,
-        windows,
-        pane: Span(pane),
-        parents_wanted: &[],
-        live_scopes: 10_000,
-        partitions: 4,
-    }
+pub fn settings<'a>(levels: &'a [Level], metrics: &'a [Metric], windows: &'a [Window], pane: i64) -> PaneSettings<'a> {
+    PaneSettings { levels, metrics, windows, pane: Span(pane), parents_wanted: &[], live_scopes: 10_000, partitions: 4 }
 }
 
 /// Events with times in `0..span`, few values per dimension, some dimensions absent.

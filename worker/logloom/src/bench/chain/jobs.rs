@@ -157,8 +157,15 @@ impl Windows {
     /// Of this pipeline.
     pub fn new(program: Arc<Program>) -> Self {
         let plan = Arc::new(PanePlan::of(&program, 1));
-        let rows = Rows { definition: Definition::of(&program), record: Writer::new(), line: Vec::new(), records: 0, failed: None };
-        let analyze = Analyze::new(Arc::new(AnalyzePlan::new(Arc::new(Definition::of(&program)), Arc::clone(&plan))), Rules::ALL);
+        let rows = Rows {
+            definition: Definition::of(&program),
+            record: Writer::new(),
+            line: Vec::new(),
+            records: 0,
+            failed: None,
+        };
+        let analyze =
+            Analyze::new(Arc::new(AnalyzePlan::new(Arc::new(Definition::of(&program)), Arc::clone(&plan))), Rules::ALL);
         Self {
             scratch: Scratch::new(),
             partial: PartialLines::default(),
@@ -179,7 +186,8 @@ impl Job for Windows {
         let mut count = 0;
         for line in first.lines() {
             self.scratch.reset();
-            let outcome = source.parse.parse(RawLine::new(line), None, TimeHint(None), &mut self.partial, &self.scratch);
+            let outcome =
+                source.parse.parse(RawLine::new(line), None, TimeHint(None), &mut self.partial, &self.scratch);
             let Outcome::Event { time, row, .. } = outcome else { return Err(JobError::Line(format!("{outcome:?}"))) };
             self.mark.line(time);
             self.panes.observe_row(time, self.origin.event(self.offset, 0), &source.observe, &row);
@@ -188,7 +196,9 @@ impl Job for Windows {
             if count % BATCH == 0 {
                 let mark = self.mark.mark();
                 let (analyze, failed) = (&mut self.analyze, &mut self.rows.failed);
-                self.panes.flush(mark, &mut |_, _, record: &[u8]| *failed = failed.take().or(analyze.take(Upstream(0), record).err()));
+                self.panes.flush(mark, &mut |_, _, record: &[u8]| {
+                    *failed = failed.take().or(analyze.take(Upstream(0), record).err())
+                });
                 self.analyze.advance(mark, &mut self.rows);
                 self.rows.failed.take().map_or(Ok(()), Err)?;
             }
@@ -227,7 +237,9 @@ impl Sink for JsonOut {
     fn record(&mut self, stream: Stream, _upstream: Upstream, _at: Position, payload: &[u8]) -> Result<(), JobError> {
         self.line.clear();
         match stream {
-            Stream::Aggregates => AggregateRecord::load(&mut Reader::new(payload))?.to_json(&self.definition, &mut self.line),
+            Stream::Aggregates => {
+                AggregateRecord::load(&mut Reader::new(payload))?.to_json(&self.definition, &mut self.line)
+            }
             Stream::Events => {
                 let event = logloom_chain::stage::events::EventRecord::read(payload)?;
                 logloom_chain::stage::json::write_event(&self.program, &event, &mut self.line);
@@ -250,7 +262,12 @@ impl Chain {
         };
         let partitions = (0..program.sources.len()).map(partition).collect();
         let plan = Plan { partitions, joins: 1, panes: 1, events, panes_in_ingest: program.panes_in_ingest };
-        let out = JsonOut { definition: Definition::of(&program), program: Arc::clone(&program), line: Vec::new(), records: 0 };
+        let out = JsonOut {
+            definition: Definition::of(&program),
+            program: Arc::clone(&program),
+            line: Vec::new(),
+            records: 0,
+        };
         let machine = Machine::new(program, plan);
         Self { machine, out, checkpoint_every, since: 0, saved: Writer::new(), checkpoint_bytes: 0 }
     }

@@ -80,21 +80,54 @@ pub fn rates(lines: u64, only: Option<&str>) -> Result<(String, Figures), JobErr
 fn table() -> Result<Vec<Measured>, JobError> {
     let windows = program("windows")?;
     let join = program("join")?;
-    let row = |name, text, least, job: Box<dyn Job>| Measured { name, text, least, job, pair: false, lines: 0, time: Duration::ZERO };
+    let row = |name, text, least, job: Box<dyn Job>| Measured {
+        name,
+        text,
+        least,
+        job,
+        pair: false,
+        lines: 0,
+        time: Duration::ZERO,
+    };
     let mut rows = vec![
         row("bare_parse_by_hand", "bare loop: fields by hand", None, Box::new(BareLoop::new(Fields::ByHand, false))),
         row("bare_parse", "bare loop: fields by serde_json", None, Box::new(BareLoop::new(Fields::Json, false))),
         row("parse", "parse to typed rows", Some(1.2e6), Box::new(Parse::new(windows.clone()))),
         row("parse_whole", "parse to typed rows, all nine fields", None, Box::new(Parse::new(program("whole")?))),
-        row("bare_panes_by_hand", "bare loop: by hand + 10 s panes", None, Box::new(BareLoop::new(Fields::ByHand, true))),
+        row(
+            "bare_panes_by_hand",
+            "bare loop: by hand + 10 s panes",
+            None,
+            Box::new(BareLoop::new(Fields::ByHand, true)),
+        ),
         row("bare_panes", "bare loop: serde_json + 10 s panes", None, Box::new(BareLoop::new(Fields::Json, true))),
-        row("windows", "+ 3 windows x 100k scopes with p99, objects as JSON", Some(0.9e6), Box::new(Windows::new(windows.clone()))),
-        row("chain", "+ frames, positions, ledger, checkpoints", Some(0.7e6), Box::new(Chain::new(windows, false, Some(CHECKPOINT_EVERY)))),
+        row(
+            "windows",
+            "+ 3 windows x 100k scopes with p99, objects as JSON",
+            Some(0.9e6),
+            Box::new(Windows::new(windows.clone())),
+        ),
+        row(
+            "chain",
+            "+ frames, positions, ledger, checkpoints",
+            Some(0.7e6),
+            Box::new(Chain::new(windows, false, Some(CHECKPOINT_EVERY))),
+        ),
     ];
-    let mut joined = row("join", "the same with an inner join by trace id", Some(0.45e6), Box::new(Chain::new(join.clone(), false, Some(CHECKPOINT_EVERY))));
+    let mut joined = row(
+        "join",
+        "the same with an inner join by trace id",
+        Some(0.45e6),
+        Box::new(Chain::new(join.clone(), false, Some(CHECKPOINT_EVERY))),
+    );
     joined.pair = true;
     rows.push(joined);
-    let mut events = row("join_events", "the same, joined events written as JSON too", None, Box::new(Chain::new(join, true, Some(CHECKPOINT_EVERY))));
+    let mut events = row(
+        "join_events",
+        "the same, joined events written as JSON too",
+        None,
+        Box::new(Chain::new(join, true, Some(CHECKPOINT_EVERY))),
+    );
     events.pair = true;
     rows.push(events);
     Ok(rows)
@@ -104,7 +137,11 @@ fn report(measured: &[Measured]) -> (String, Figures) {
     let mut text = String::new();
     let mut figures = Figures::default();
     let rate = |name: &str| measured.iter().find(|row| row.name == name).map(Measured::rate);
-    let _ = writeln!(text, "{:<54} {:>10} {:>9} {:>10} {:>9} {:>10}", "job, 294 B JSON lines", "events/s", "ns/event", "at least", "of bare", "records");
+    let _ = writeln!(
+        text,
+        "{:<54} {:>10} {:>9} {:>10} {:>9} {:>10}",
+        "job, 294 B JSON lines", "events/s", "ns/event", "at least", "of bare", "records"
+    );
     for row in measured {
         let peer = match row.name {
             name if name.starts_with("bare") => None,

@@ -37,9 +37,7 @@ fn accuracy_on_loghub_is_not_below_the_published_figures() {
     for preset in &PRESETS {
         let Some(data) = DataSet::read(&folder, preset).unwrap() else { continue };
         assert_eq!(data.odd_headers, 0, "{}: headers read otherwise than published", preset.system);
-        let accuracy = |settings: &Settings| {
-            grouping_accuracy(&groups(&data.contents, settings).unwrap(), &data.truth)
-        };
+        let accuracy = |settings: &Settings| grouping_accuracy(&groups(&data.contents, settings).unwrap(), &data.truth);
         let (drain, defaults) = (accuracy(&preset.settings()), accuracy(&Settings::default()));
         let published = preset.published.drain;
         assert!((drain - published).abs() <= ROUNDING, "{}: Drain {drain}, published {published}", preset.system);

@@ -181,7 +181,8 @@ fn nearby(path: &Path) -> String {
         return format!(" ({} does not exist)", folder.display());
     };
     let common = |name: &str| name.bytes().zip(wanted.bytes()).take_while(|(left, right)| left == right).count();
-    let mut names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
         .into_iter()

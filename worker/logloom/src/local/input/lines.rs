@@ -87,7 +87,17 @@ impl LineReader {
     /// Reads lines of at most `bound` bytes (longer ones are cut, see [`Line`]).
     pub fn new(source: Box<dyn Read + Send>, bound: usize) -> Self {
         let bound = bound.max(1);
-        Self { source, buffer: vec![0; BLOCK.max(bound + 2)], start: 0, end: 0, bound, state: ReadState::default(), giant: None, found: None, head: Vec::new() }
+        Self {
+            source,
+            buffer: vec![0; BLOCK.max(bound + 2)],
+            start: 0,
+            end: 0,
+            bound,
+            state: ReadState::default(),
+            giant: None,
+            found: None,
+            head: Vec::new(),
+        }
     }
 
     /// A reader over a source that has been moved to `state` already.
@@ -102,7 +112,8 @@ impl LineReader {
     pub fn skip_to(mut source: Box<dyn Read + Send>, bound: usize, state: ReadState) -> io::Result<Self> {
         let skipped = io::copy(&mut source.by_ref().take(state.byte), &mut io::sink())?;
         if skipped < state.byte {
-            let message = format!("the stream ends at byte {skipped}, a checkpoint says that it was read to byte {}", state.byte);
+            let message =
+                format!("the stream ends at byte {skipped}, a checkpoint says that it was read to byte {}", state.byte);
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
         }
         Ok(Self::resume(source, bound, state))

@@ -14,6 +14,6 @@ mod open;
 mod tail;
 
 pub use binding::{Binding, BindingError, Partition, Place, expand};
-pub use lines::{Line, LineReader, Overflow, Next, ReadState, Truncate};
+pub use lines::{Line, LineReader, Next, Overflow, ReadState, Truncate};
 pub use open::{InputError, is_compressed, open};
 pub use tail::{FileIdentity, Tail, TailState, Turn};

@@ -30,7 +30,9 @@ pub enum InputError {
         error: io::Error,
     },
     /// The file is not the one that a checkpoint speaks of.
-    #[error("{path}: is not the file that the checkpoint was made with ({detail}); move the old file back, or begin with a new output folder")]
+    #[error(
+        "{path}: is not the file that the checkpoint was made with ({detail}); move the old file back, or begin with a new output folder"
+    )]
     Replaced {
         /// The file.
         path: PathBuf,
@@ -129,7 +131,9 @@ mod tests {
         assert_eq!(all(b"plain\n".to_vec()).unwrap(), "plain\n");
         assert_eq!(all(Vec::new()).unwrap(), "");
         assert_eq!(all([gzip("one\n"), gzip("two\n")].concat()).unwrap(), "one\ntwo\n");
-        let zstd = |text: &str| ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+        let zstd = |text: &str| {
+            ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest)
+        };
         assert_eq!(all([zstd("one\n"), zstd("two\n")].concat()).unwrap(), "one\ntwo\n");
     }
 

@@ -119,7 +119,10 @@ impl Tail {
     pub fn resume(path: &Path, bound: usize, state: TailState) -> Result<Self, InputError> {
         let found = find(path, &state.identity).map_err(|error| opening(path, error))?;
         let Some(found) = found else {
-            let detail = format!("the file with inode {} that was read to byte {} is not in its folder", state.identity.inode.1, state.byte);
+            let detail = format!(
+                "the file with inode {} that was read to byte {} is not in its folder",
+                state.identity.inode.1, state.byte
+            );
             return Err(InputError::Replaced { path: path.to_owned(), detail });
         };
         let here = ReadState { line: state.line, byte: state.byte };

@@ -25,7 +25,13 @@ fn outputs() -> Outputs {
         signals: vec![signal(true), signal(false)],
         incidents: 1,
         series: vec![Series { rule: EVIL.to_owned(), scope: scope(&[(EVIL, EVIL)]), points }],
-        templates: vec![Template { id: EVIL.to_owned(), source: EVIL.to_owned(), text: EVIL.to_owned(), count: 1, first: 0 }],
+        templates: vec![Template {
+            id: EVIL.to_owned(),
+            source: EVIL.to_owned(),
+            text: EVIL.to_owned(),
+            count: 1,
+            first: 0,
+        }],
         dead: [(EVIL.to_owned(), (EVIL.to_owned(), EVIL.to_owned()))].into(),
         ledger: serde_json::json!({ "sources": { EVIL: { "in": 2, "passed": 1, "dropped": { EVIL: 1 }, "held": 0, "unaccounted": 0 } } }),
     }

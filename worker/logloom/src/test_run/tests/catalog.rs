@@ -32,11 +32,18 @@ fn every_manifest_has_a_typical_line_and_a_bad_one_and_is_in_the_table() {
         let (name, spec) = (&manifest.document.name, &manifest.resource.spec);
         assert!(spec.tests.len() >= 3, "{name} has {} tests", spec.tests.len());
         assert!(spec.tests.iter().any(|test| test.expect_reason.is_some()), "{name} has no malformed line");
-        assert!(spec.tests.iter().any(|test| test.expect.is_some() || test.expect_events.is_some()), "{name} has no event");
+        assert!(
+            spec.tests.iter().any(|test| test.expect.is_some() || test.expect_events.is_some()),
+            "{name} has no event"
+        );
         assert!(spec.description.is_some(), "{name} has no description");
         assert!(!spec.dimensions.is_empty(), "{name} has no dimensions");
         assert!(readme.contains(&format!("\n| `{name}` |")), "README.md does not list {name}");
-        assert!(manifest.document.file.ends_with(&format!("/{name}.yaml")), "{name} stands in {}", manifest.document.file);
+        assert!(
+            manifest.document.file.ends_with(&format!("/{name}.yaml")),
+            "{name} stands in {}",
+            manifest.document.file
+        );
     }
 }
 
@@ -80,6 +87,10 @@ fn is_event(program: &ParseProgram, line: &[u8], system: &str) {
         panic!("{system}: {outcome:?}\n{}", String::from_utf8_lossy(line));
     };
     // A manifest that puts everything into one column reads nothing: what scopes are made of must have values.
-    let filled = program.dimensions().iter().filter(|column| row.get(column.index()).is_some_and(|cell| !cell.is_null())).count();
+    let filled = program
+        .dimensions()
+        .iter()
+        .filter(|column| row.get(column.index()).is_some_and(|cell| !cell.is_null()))
+        .count();
     assert!(filled > 0, "{system}: no dimension in {}", String::from_utf8_lossy(line));
 }

@@ -40,7 +40,9 @@ fn acme_finds_the_incident_of_its_samples_and_nothing_else() {
         follow: false,
         checkpoint_every: Duration::from_secs(60),
     };
-    let summary = run_pipeline(&Arc::new(program), &expand(&bound).unwrap(), &settings, &AtomicBool::new(false), &mut Silent).unwrap();
+    let summary =
+        run_pipeline(&Arc::new(program), &expand(&bound).unwrap(), &settings, &AtomicBool::new(false), &mut Silent)
+            .unwrap();
     assert_eq!((summary.lines, summary.unaccounted, summary.complete), (1_369, 0, true));
 
     let records = |name: &str| -> Vec<Value> {
@@ -49,7 +51,14 @@ fn acme_finds_the_incident_of_its_samples_and_nothing_else() {
     };
     let alerts = records("alerts.jsonl");
     let word = |record: &Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
-    let shown = |record: &&Value| (word(record, "rule"), word(record, "state"), word(&record["scope"], "service"), word(record, "at")[11..16].to_owned());
+    let shown = |record: &&Value| {
+        (
+            word(record, "rule"),
+            word(record, "state"),
+            word(&record["scope"], "service"),
+            word(record, "at")[11..16].to_owned(),
+        )
+    };
     let alone = |record: &&Value| record["kind"] == "alert" && record["inhibited"] == false;
     let told: Vec<_> = alerts.iter().filter(alone).map(|record| shown(&record)).collect();
     let expected = [
@@ -60,12 +69,24 @@ fn acme_finds_the_incident_of_its_samples_and_nothing_else() {
         ("slow-service", "resolved", "shop", "10:10"),
         ("errors", "resolved", "payment", "10:10"),
     ];
-    assert_eq!(told, expected.map(|(rule, state, service, at)| (rule.to_owned(), state.to_owned(), service.to_owned(), at.to_owned())));
+    assert_eq!(
+        told,
+        expected.map(|(rule, state, service, at)| (
+            rule.to_owned(),
+            state.to_owned(),
+            service.to_owned(),
+            at.to_owned()
+        ))
+    );
     let silenced = alerts.iter().filter(|record| record["inhibited"] == true);
     assert!(silenced.map(|record| word(record, "rule")).eq(std::iter::repeat_n("slow-operation".to_owned(), 4)));
 
     let findings = records("findings.jsonl");
-    assert!(findings.iter().any(|finding| finding["kind"] == "new_template" && word(finding, "text").contains("gateway timeout")));
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding["kind"] == "new_template" && word(finding, "text").contains("gateway timeout"))
+    );
     assert_eq!(records("deadletter.jsonl").len(), 1);
     assert!(records("events.jsonl").iter().all(|event| event["kind"] == "complete"));
 }

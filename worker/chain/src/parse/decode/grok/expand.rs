@@ -42,13 +42,7 @@ pub(super) fn expand(
     definitions: &BTreeMap<&str, &str>,
     wanted: &Wanted<'_>,
 ) -> Result<Expanded, Problem> {
-    let mut expander = Expander {
-        definitions,
-        wanted,
-        out: Expanded::default(),
-        inside: Vec::new(),
-        uses: 0,
-    };
+    let mut expander = Expander { definitions, wanted, out: Expanded::default(), inside: Vec::new(), uses: 0 };
     expander.pattern(pattern)?;
     Ok(expander.out)
 }
@@ -70,10 +64,7 @@ impl<'p> Expander<'p> {
         while let Some(first) = rest.chars().next() {
             if self.out.regex.len() > MAX_LENGTH {
                 return Err(self.problem(
-                    format!(
-                        "the expanded pattern is longer than {} KiB",
-                        MAX_LENGTH >> 10
-                    ),
+                    format!("the expanded pattern is longer than {} KiB", MAX_LENGTH >> 10),
                     "Use fewer or smaller patterns in one another",
                 ));
             }
@@ -87,11 +78,8 @@ impl<'p> Expander<'p> {
             } else if first == '[' {
                 class = true;
                 // A bracket or a negated bracket at the start belongs to the class.
-                let opening = if rest.starts_with("[^]") {
-                    3
-                } else {
-                    1 + usize::from(rest[1..].starts_with(['^', ']']))
-                };
+                let opening =
+                    if rest.starts_with("[^]") { 3 } else { 1 + usize::from(rest[1..].starts_with(['^', ']'])) };
                 rest = self.copy(rest, opening);
             } else if first == '(' {
                 rest = self.group(rest);
@@ -104,10 +92,7 @@ impl<'p> Expander<'p> {
 
     /// Appends `count` characters; what is left.
     fn copy<'r>(&mut self, rest: &'r str, count: usize) -> &'r str {
-        let end = rest
-            .char_indices()
-            .nth(count)
-            .map_or(rest.len(), |(end, _)| end);
+        let end = rest.char_indices().nth(count).map_or(rest.len(), |(end, _)| end);
         self.out.regex.push_str(&rest[..end]);
         &rest[end..]
     }
@@ -131,9 +116,7 @@ impl<'p> Expander<'p> {
                 return behind;
             }
         }
-        let named = rest
-            .strip_prefix("(?<")
-            .or_else(|| rest.strip_prefix("(?P<"));
+        let named = rest.strip_prefix("(?<").or_else(|| rest.strip_prefix("(?P<"));
         if let Some((name, behind)) = named.and_then(|named| named.split_once('>'))
             && !name.starts_with(['=', '!'])
         {
@@ -152,9 +135,7 @@ impl<'p> Expander<'p> {
         let name = plain_name(name);
         match self.wanted.slot(&name) {
             Some(slot) => {
-                self.out
-                    .regex
-                    .push_str(&format!("(?P<g{}>", self.out.captures.len()));
+                self.out.regex.push_str(&format!("(?P<g{}>", self.out.captures.len()));
                 self.out.captures.push((slot, conversion));
             }
             None => self.out.regex.push_str("(?:"),
@@ -170,10 +151,7 @@ impl<'p> Expander<'p> {
         'r: 'p,
     {
         let Some((inner, behind)) = reference.split_once('}') else {
-            return Err(self.problem(
-                format!("`%{{{reference}` has no closing brace"),
-                "Close it with `}`",
-            ));
+            return Err(self.problem(format!("`%{{{reference}` has no closing brace"), "Close it with `}`"));
         };
         let mut parts = inner.splitn(3, ':');
         let (name, field, kind) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
@@ -186,10 +164,7 @@ impl<'p> Expander<'p> {
         let definition = self.definition(name)?;
         if self.inside.contains(&name) || self.inside.len() >= MAX_DEPTH {
             let way = [self.inside.as_slice(), &[name]].concat().join(" > ");
-            return Err(self.problem(
-                format!("`{name}` is defined by itself: {way}"),
-                "Break the circle",
-            ));
+            return Err(self.problem(format!("`{name}` is defined by itself: {way}"), "Break the circle"));
         }
         self.uses += 1;
         if self.uses > MAX_USES {
@@ -235,29 +210,16 @@ impl<'p> Expander<'p> {
 
     /// A problem, with the definition in which it was found.
     fn problem(&self, message: String, remedy: &str) -> Problem {
-        let own = self
-            .inside
-            .iter()
-            .rev()
-            .find(|name| self.definitions.contains_key(**name));
-        let message = own.map_or(message.clone(), |name| {
-            format!("in the definition of `{name}`: {message}")
-        });
-        let field = if own.is_some() {
-            "grok.definitions"
-        } else {
-            "grok.pattern"
-        };
+        let own = self.inside.iter().rev().find(|name| self.definitions.contains_key(**name));
+        let message = own.map_or(message.clone(), |name| format!("in the definition of `{name}`: {message}"));
+        let field = if own.is_some() { "grok.definitions" } else { "grok.pattern" };
         Problem::new(field, message, remedy)
     }
 }
 
 /// `[http][request][method]` is `http.request.method`.
 fn plain_name(name: &str) -> String {
-    match name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'))
-    {
+    match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(inner) => inner.replace("][", "."),
         None => name.to_owned(),
     }

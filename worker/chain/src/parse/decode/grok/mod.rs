@@ -35,16 +35,8 @@ pub(super) fn compile_grok(
     let number = |name: &str| name.strip_prefix('g')?.parse::<usize>().ok();
     let capture = |(group, name): (usize, Option<&str>)| {
         let (slot, conversion) = *expanded.captures.get(number(name?)?)?;
-        Some(Capture {
-            group,
-            slot,
-            conversion,
-        })
+        Some(Capture { group, slot, conversion })
     };
-    let captures = regex
-        .capture_names()
-        .enumerate()
-        .filter_map(capture)
-        .collect();
+    let captures = regex.capture_names().enumerate().filter_map(capture).collect();
     Ok((Pattern::new(regex, captures), Gives::names(expanded.fields)))
 }

@@ -22,8 +22,7 @@ fn extract_with(
 }
 
 fn extract(pattern: &str, names: &[&str], text: &str) -> Vec<String> {
-    extract_with(&[], pattern, names, text)
-        .unwrap_or_else(|fault| panic!("{pattern} on `{text}`: {fault:?}"))
+    extract_with(&[], pattern, names, text).unwrap_or_else(|fault| panic!("{pattern} on `{text}`: {fault:?}"))
 }
 
 fn refused(definitions: &[(&str, &str)], pattern: &str) -> Problem {
@@ -39,23 +38,13 @@ fn the_library_is_large_and_every_pattern_of_it_compiles_with_all_its_fields() {
     for name in names {
         let mut table = SlotTable::new();
         let none = BTreeMap::new();
-        let compiled = compile_grok(
-            &format!("%{{{name}:whole}}"),
-            &none,
-            &Wanted::new(&table, ""),
-        );
+        let compiled = compile_grok(&format!("%{{{name}:whole}}"), &none, &Wanted::new(&table, ""));
         let (_, gives) = compiled.unwrap_or_else(|problem| panic!("{name}: {problem:?}"));
-        let Gives::Names { names, .. } = gives else {
-            panic!("{name} gives anything")
-        };
+        let Gives::Names { names, .. } = gives else { panic!("{name} gives anything") };
         names.iter().for_each(|field| {
             table.want(field);
         });
-        let all = compile_grok(
-            &format!("%{{{name}:whole}}"),
-            &none,
-            &Wanted::new(&table, ""),
-        );
+        let all = compile_grok(&format!("%{{{name}:whole}}"), &none, &Wanted::new(&table, ""));
         assert!(all.is_ok(), "{name} with all fields: {all:?}");
     }
 }
@@ -69,111 +58,43 @@ const WHOLE: &[(&str, &[&str], &[&str])] = &[
     ("POSINT", &["1", "90"], &["0", "01", "-1"]),
     ("WORD", &["abc_1"], &["a b", ""]),
     ("QS", &["\"a \\\" b\"", "'x'", "``"], &["\"a", "a"]),
-    (
-        "UUID",
-        &["a994ac1b-af0a-44a8-a9d1-a768e1d6785d"],
-        &["a994ac1b-af0a-44a8-a9d1"],
-    ),
+    ("UUID", &["a994ac1b-af0a-44a8-a9d1-a768e1d6785d"], &["a994ac1b-af0a-44a8-a9d1"]),
     ("EMAILADDRESS", &["a.b+c@example.org"], &["a@", "@b"]),
-    (
-        "MAC",
-        &["00:1b:44:11:3A:B7", "00-1B-44-11-3A-B7", "001b.4411.3ab7"],
-        &["00:1b:44"],
-    ),
-    (
-        "IPV4",
-        &["0.0.0.0", "255.255.255.255", "10.1.2.3"],
-        &["256.1.1.1", "1.2.3", "1.2.3.4.5"],
-    ),
+    ("MAC", &["00:1b:44:11:3A:B7", "00-1B-44-11-3A-B7", "001b.4411.3ab7"], &["00:1b:44"]),
+    ("IPV4", &["0.0.0.0", "255.255.255.255", "10.1.2.3"], &["256.1.1.1", "1.2.3", "1.2.3.4.5"]),
     (
         "IPV6",
-        &[
-            "::",
-            "::1",
-            "fe80::1%eth0",
-            "2001:db8:0:0:0:0:0:1",
-            "2001:db8::8a2e:370:7334",
-            "::ffff:10.0.0.1",
-        ],
+        &["::", "::1", "fe80::1%eth0", "2001:db8:0:0:0:0:0:1", "2001:db8::8a2e:370:7334", "::ffff:10.0.0.1"],
         &["12:34:56", "1::2::3", "g::"],
     ),
     ("IP", &["10.0.0.1", "::1"], &["host"]),
-    (
-        "HOSTNAME",
-        &[
-            "a",
-            "web-1.example.org.",
-            "ts-order-service-5b67c48447-mv5hb",
-        ],
-        &["-a", "a b"],
-    ),
+    ("HOSTNAME", &["a", "web-1.example.org.", "ts-order-service-5b67c48447-mv5hb"], &["-a", "a b"]),
     ("HOSTPORT", &["10.0.0.1:80", "h:9092"], &["h", "h:0"]),
     ("UNIXPATH", &["/", "/var/log/app.log", "/a%20b"], &["a/b"]),
     ("WINPATH", &[r"C:\Users\x.log", r"\\server\share"], &["/a"]),
     ("PATH", &["/a/b", r"C:\a"], &["a"]),
-    (
-        "URI",
-        &["http://example.org/a?b=c", "ftp://u:p@h:21/x"],
-        &["//x", "https://[x"],
-    ),
+    ("URI", &["http://example.org/a?b=c", "ftp://u:p@h:21/x"], &["//x", "https://[x"]),
     ("URIPATHPARAM", &["/a/b?x=1&y=[2]", "/"], &["?x"]),
     ("MONTH", &["Jan", "December", "Mar", "March"], &["Foo"]),
     ("YEAR", &["2026", "26"], &["026"]),
-    (
-        "TIME",
-        &["23:59:60", "0:00:00.123", "12:00:00,5"],
-        &["24:00:00", "12:60:00", "12:00"],
-    ),
+    ("TIME", &["23:59:60", "0:00:00.123", "12:00:00,5"], &["24:00:00", "12:60:00", "12:00"]),
     (
         "TIMESTAMP_ISO8601",
-        &[
-            "2026-11-01T10:42:00Z",
-            "2026-11-01 10:42:00,123",
-            "2026-11-01T10:42+02:00",
-            "2026-11-01T10:42:00.5+0200",
-        ],
+        &["2026-11-01T10:42:00Z", "2026-11-01 10:42:00,123", "2026-11-01T10:42+02:00", "2026-11-01T10:42:00.5+0200"],
         &["2026-13-01T10:42:00Z", "2026-11-01"],
     ),
     ("DATE", &["11/30/2026", "30.11.2026", "30-11-26"], &["2026"]),
-    (
-        "DATESTAMP_RFC2822",
-        &["Sun, 1 Nov 2026 10:42:00 +0100"],
-        &["1 Nov 2026"],
-    ),
+    ("DATESTAMP_RFC2822", &["Sun, 1 Nov 2026 10:42:00 +0100"], &["1 Nov 2026"]),
     ("DATESTAMP_RFC822", &["Sun Nov 1 2026 10:42:00 UTC"], &[]),
     ("DATESTAMP_OTHER", &["Sun Nov 1 10:42:00 UTC 2026"], &[]),
     ("DATESTAMP_EVENTLOG", &["20261101104200"], &["2026"]),
-    (
-        "HTTPDATE",
-        &["11/Oct/2026:22:14:15 +0200"],
-        &["11/10/2026:22:14:15 +0200"],
-    ),
-    (
-        "SYSLOGTIMESTAMP",
-        &["Oct 11 22:14:15", "Feb  5 17:32:18"],
-        &["Oct 11"],
-    ),
-    (
-        "LOGLEVEL",
-        &["INFO", "Warning", "err", "FATAL", "severe"],
-        &["LOUD"],
-    ),
-    (
-        "JAVACLASS",
-        &["o.s.OrderServiceImpl", "Main", "a.B$1"],
-        &["1.A", "a."],
-    ),
+    ("HTTPDATE", &["11/Oct/2026:22:14:15 +0200"], &["11/10/2026:22:14:15 +0200"]),
+    ("SYSLOGTIMESTAMP", &["Oct 11 22:14:15", "Feb  5 17:32:18"], &["Oct 11"]),
+    ("LOGLEVEL", &["INFO", "Warning", "err", "FATAL", "severe"], &["LOUD"]),
+    ("JAVACLASS", &["o.s.OrderServiceImpl", "Main", "a.B$1"], &["1.A", "a."]),
     ("JAVAMETHOD", &["<init>", "get"], &["get()"]),
-    (
-        "UNIXTIME",
-        &["1674984938", "1674984938387", "1674984938.387636"],
-        &["167498"],
-    ),
-    (
-        "TRACEID",
-        &["0493e2752438fbbe19f9cc7efe9aaaa9", "882624ccb9c39604"],
-        &["0493e2"],
-    ),
+    ("UNIXTIME", &["1674984938", "1674984938387", "1674984938.387636"], &["167498"]),
+    ("TRACEID", &["0493e2752438fbbe19f9cc7efe9aaaa9", "882624ccb9c39604"], &["0493e2"]),
     ("CISCOTAG", &["ASA-6-302013"], &["ASA"]),
     ("MAVEN_VERSION", &["1.2", "1.2.3-SNAPSHOT"], &["1"]),
 ];
@@ -204,45 +125,25 @@ struct Example {
 #[test]
 fn whole_lines_give_their_fields() {
     let examples: Vec<Example> = serde_json::from_str(include_str!("examples.json")).unwrap();
-    for Example {
-        pattern,
-        line,
-        fields,
-    } in examples
-    {
+    for Example { pattern, line, fields } in examples {
         let names: Vec<&str> = fields.keys().map(String::as_str).collect();
         let found = extract(&pattern, &names, &line);
-        let expected = fields
-            .values()
-            .map(|value| format!("'{}'", value.as_bytes().escape_ascii()));
+        let expected = fields.values().map(|value| format!("'{}'", value.as_bytes().escape_ascii()));
         assert_eq!(found, expected.collect::<Vec<_>>(), "{pattern} on `{line}`");
     }
 }
 
 #[test]
 fn types_convert_and_text_that_is_none_stays_text() {
-    let found = extract(
-        "%{WORD:a:int} %{NUMBER:b:int} %{NUMBER:c:float} %{NUMBER:d}",
-        &["a", "b", "c", "d"],
-        "x 12 1.5 7",
-    );
+    let found =
+        extract("%{WORD:a:int} %{NUMBER:b:int} %{NUMBER:c:float} %{NUMBER:d}", &["a", "b", "c", "d"], "x 12 1.5 7");
     assert_eq!(found, ["'x'", "Int(12)", "Float(1.5)", "'7'"]);
 }
 
 #[test]
 fn definitions_of_the_manifest_come_first() {
-    let own = [
-        ("ORDER", "%{LETTERS}-[0-9]+"),
-        ("LETTERS", "[A-Z]{2}"),
-        ("WORD", "[a-z]+"),
-    ];
-    let found = extract_with(
-        &own,
-        r"^\[%{ORDER:order}\] %{WORD:word}",
-        &["order", "word"],
-        "[AB-12] abcDEF",
-    )
-    .unwrap();
+    let own = [("ORDER", "%{LETTERS}-[0-9]+"), ("LETTERS", "[A-Z]{2}"), ("WORD", "[a-z]+")];
+    let found = extract_with(&own, r"^\[%{ORDER:order}\] %{WORD:word}", &["order", "word"], "[AB-12] abcDEF").unwrap();
     assert_eq!(found, ["'AB-12'", "'abc'"]);
 }
 
@@ -258,11 +159,7 @@ fn names_in_brackets_and_named_groups_are_fields() {
 
 #[test]
 fn rubys_ways_are_translated() {
-    let found = extract(
-        r"(?m)(?>(?<id>\h+))-(?<rest>[\h.]+.*)\Z",
-        &["id", "rest"],
-        "beef-c0.ffee\nmore",
-    );
+    let found = extract(r"(?m)(?>(?<id>\h+))-(?<rest>[\h.]+.*)\Z", &["id", "rest"], "beef-c0.ffee\nmore");
     assert_eq!(found, ["'beef'", r"'c0.ffee\nmore'"]);
 }
 
@@ -276,57 +173,22 @@ fn what_does_not_match_is_an_error() {
 fn patterns_that_cannot_work_are_refused_with_a_remedy() {
     let unknown = refused(&[], "%{NUMBR:a}");
     assert_eq!(unknown.message, "there is no pattern `NUMBR`");
-    assert!(
-        unknown.remedy.starts_with("Write `NUMBER`"),
-        "{}",
-        unknown.remedy
-    );
+    assert!(unknown.remedy.starts_with("Write `NUMBER`"), "{}", unknown.remedy);
     let circle = refused(&[("A", "x%{B}"), ("B", "%{A}?")], "%{A:a}");
-    assert_eq!(
-        circle.message,
-        "in the definition of `B`: `A` is defined by itself: A > B > A"
-    );
+    assert_eq!(circle.message, "in the definition of `B`: `A` is defined by itself: A > B > A");
     assert_eq!(circle.field, "grok.definitions");
-    let doubling: Vec<(String, String)> = (0..25)
-        .map(|n| (format!("P{n}"), format!("%{{P{}}}%{{P{}}}", n + 1, n + 1)))
-        .collect();
-    let mut doubling: Vec<(&str, &str)> = doubling
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .collect();
+    let doubling: Vec<(String, String)> =
+        (0..25).map(|n| (format!("P{n}"), format!("%{{P{}}}%{{P{}}}", n + 1, n + 1))).collect();
+    let mut doubling: Vec<(&str, &str)> = doubling.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     doubling.push(("P25", ""));
-    assert!(
-        refused(&doubling, "%{P0:a}")
-            .message
-            .contains("more than 4096 named patterns")
-    );
-    assert!(
-        refused(&[("BOMB", "(a{1000}){1000}")], "%{BOMB:a}")
-            .message
-            .contains("larger than")
-    );
+    assert!(refused(&doubling, "%{P0:a}").message.contains("more than 4096 named patterns"));
+    assert!(refused(&[("BOMB", "(a{1000}){1000}")], "%{BOMB:a}").message.contains("larger than"));
     assert!(refused(&[], "[%{WORD:a}]").remedy.contains("\\["));
     assert!(refused(&[], "%{WORD:a:date}").message.contains("no type"));
-    assert!(
-        refused(&[], "%{WORD:a")
-            .message
-            .contains("no closing brace")
-    );
-    assert!(
-        refused(&[], "%{WORD} %{INT}")
-            .message
-            .contains("names no field")
-    );
-    assert!(
-        refused(&[], r"%{WORD:a}(?!x)")
-            .message
-            .starts_with("look-around")
-    );
-    assert!(
-        refused(&[], r"(?<=x)%{WORD:a}")
-            .message
-            .starts_with("look-around")
-    );
+    assert!(refused(&[], "%{WORD:a").message.contains("no closing brace"));
+    assert!(refused(&[], "%{WORD} %{INT}").message.contains("names no field"));
+    assert!(refused(&[], r"%{WORD:a}(?!x)").message.starts_with("look-around"));
+    assert!(refused(&[], r"(?<=x)%{WORD:a}").message.starts_with("look-around"));
 }
 
 proptest! {

@@ -66,9 +66,7 @@ impl JsonDecoder {
         let mut tree = Tree::default();
         for (name, slot) in wanted.iter() {
             for steps in readings(name) {
-                let leaf = steps.into_iter().fold(&mut tree, |tree, step| {
-                    tree.children.entry(step).or_default()
-                });
+                let leaf = steps.into_iter().fold(&mut tree, |tree, step| tree.children.entry(step).or_default());
                 leaf.slot = Some(slot);
             }
         }
@@ -80,16 +78,8 @@ impl JsonDecoder {
     /// Fills the slots from one object. After an error the slots hold a part of the line.
     #[inline]
     pub fn decode<'a>(&self, input: &'a [u8], slots: &mut Slots<'a>) -> Result<(), Fault> {
-        let start = if input.starts_with(b"\xef\xbb\xbf") {
-            3
-        } else {
-            0
-        };
-        let mut walk = Walk {
-            scan: Scan { input, at: start },
-            nodes: &self.nodes,
-            slots,
-        };
+        let start = if input.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let mut walk = Walk { scan: Scan { input, at: start }, nodes: &self.nodes, slots };
         match walk.scan.peek() {
             b'{' => {}
             0 if walk.scan.at == input.len() => return Err(Fault::new(start, FaultKind::Empty)),
@@ -109,10 +99,7 @@ fn flatten(tree: &Tree, nodes: &mut Vec<Node>) -> u32 {
     let mut keys: Vec<&[u8]> = Vec::new();
     let mut node = Node::default();
     for (step, child) in &tree.children {
-        let target = Target {
-            slot: child.slot,
-            node: (!child.children.is_empty()).then(|| flatten(child, nodes)),
-        };
+        let target = Target { slot: child.slot, node: (!child.children.is_empty()).then(|| flatten(child, nodes)) };
         match step {
             Step::Key(key) => {
                 keys.push(key.as_bytes());
@@ -195,8 +182,7 @@ impl<'a, 'd> Walk<'a, 'd, '_> {
                 let Some(slot) = target.slot else {
                     return Ok(());
                 };
-                self.slots
-                    .set(slot, Extracted::Text(text.text(self.slots.arena())));
+                self.slots.set(slot, Extracted::Text(text.text(self.slots.arena())));
                 return Ok(());
             }
             b'-' | b'0'..=b'9' => self.scan.number()?,
@@ -205,10 +191,7 @@ impl<'a, 'd> Walk<'a, 'd, '_> {
                 Extracted::Json(&self.scan.input[start..self.scan.at])
             }
             b't' => self.scan.literal("true").map(|()| Extracted::Bool(true))?,
-            b'f' => self
-                .scan
-                .literal("false")
-                .map(|()| Extracted::Bool(false))?,
+            b'f' => self.scan.literal("false").map(|()| Extracted::Bool(false))?,
             b'n' => self.scan.literal("null").map(|()| Extracted::Null)?,
             _ => return Err(self.scan.fault("a value")),
         };

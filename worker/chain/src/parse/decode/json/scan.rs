@@ -23,11 +23,7 @@ impl<'a> RawString<'a> {
     /// The text; copied into `arena` only when it holds an escape.
     #[inline]
     pub fn text(self, arena: &'a Bump) -> &'a [u8] {
-        if self.escaped {
-            unescape(self.raw, arena)
-        } else {
-            self.raw
-        }
+        if self.escaped { unescape(self.raw, arena) } else { self.raw }
     }
 }
 
@@ -98,9 +94,8 @@ impl<'a> Scan<'a> {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => {
                 let digits = self.input.get(self.at + 2..self.at + 6);
-                let digits = digits.ok_or_else(|| {
-                    Fault::expected(self.input, self.input.len(), "an escape sequence")
-                })?;
+                let digits =
+                    digits.ok_or_else(|| Fault::expected(self.input, self.input.len(), "an escape sequence"))?;
                 if !digits.iter().all(u8::is_ascii_hexdigit) {
                     return Err(Fault::new(self.at, FaultKind::Escape));
                 }
@@ -108,11 +103,7 @@ impl<'a> Scan<'a> {
             }
             Some(_) => return Err(Fault::new(self.at, FaultKind::Escape)),
             None => {
-                return Err(Fault::expected(
-                    self.input,
-                    self.at + 1,
-                    "an escape sequence",
-                ));
+                return Err(Fault::expected(self.input, self.at + 1, "an escape sequence"));
             }
         }
         Ok(())
@@ -126,11 +117,7 @@ impl<'a> Scan<'a> {
             self.at += name.len();
             return Ok(());
         }
-        let common = rest
-            .iter()
-            .zip(name.as_bytes())
-            .take_while(|(left, right)| left == right)
-            .count();
+        let common = rest.iter().zip(name.as_bytes()).take_while(|(left, right)| left == right).count();
         Err(Fault::expected(self.input, self.at + common, name))
     }
 
@@ -143,11 +130,7 @@ impl<'a> Scan<'a> {
         let whole = self.at;
         let mut mantissa = self.digits(0)?;
         if self.input[whole] == b'0' && self.at - whole > 1 {
-            return Err(Fault::expected(
-                self.input,
-                whole + 1,
-                "no digit behind a leading zero",
-            ));
+            return Err(Fault::expected(self.input, whole + 1, "no digit behind a leading zero"));
         }
         let mut digits = self.at - whole;
         let mut fraction = 0;
@@ -188,20 +171,12 @@ impl<'a> Scan<'a> {
     #[inline]
     fn digits(&mut self, mut value: u64) -> Result<u64, Fault> {
         let start = self.at;
-        while let Some(digit) = self
-            .input
-            .get(self.at)
-            .map(|byte| byte.wrapping_sub(b'0'))
-            .filter(|digit| *digit < 10)
+        while let Some(digit) = self.input.get(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
         {
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.fault("a digit"))
-        } else {
-            Ok(value)
-        }
+        if self.at == start { Err(self.fault("a digit")) } else { Ok(value) }
     }
 
     /// Steps over a value of any kind and checks it.
@@ -269,10 +244,7 @@ impl<'a> Scan<'a> {
     #[inline]
     pub fn deeper(&self, depth: u32) -> Result<u32, Fault> {
         if depth >= DEPTH_LIMIT {
-            return Err(Fault::new(
-                self.at,
-                FaultKind::TooDeep { limit: DEPTH_LIMIT },
-            ));
+            return Err(Fault::new(self.at, FaultKind::TooDeep { limit: DEPTH_LIMIT }));
         }
         Ok(depth + 1)
     }
@@ -283,38 +255,25 @@ impl<'a> Scan<'a> {
         if self.at == self.input.len() {
             return Ok(());
         }
-        Err(Fault::new(
-            self.at,
-            FaultKind::Trailing {
-                count: self.input.len() - self.at,
-            },
-        ))
+        Err(Fault::new(self.at, FaultKind::Trailing { count: self.input.len() - self.at }))
     }
 }
 
 /// 10^0 to 10^15, each exact.
-const POWERS: [f64; 16] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-];
+const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 /// An integer of 19 digits or more; outside `i64` its digits.
 #[cold]
 fn slow_integer(text: &[u8]) -> Extracted<'_> {
-    let value = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let value = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     value.map_or(Extracted::Text(text), Extracted::Int)
 }
 
 /// A float with many digits or an exponent; outside the range of a double its text.
 #[cold]
 fn slow_float(text: &[u8]) -> Extracted<'_> {
-    let value: Option<f64> = std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok());
-    value
-        .filter(|value| value.is_finite())
-        .map_or(Extracted::Text(text), Extracted::Float)
+    let value: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    value.filter(|value| value.is_finite()).map_or(Extracted::Text(text), Extracted::Float)
 }
 
 /// The place of the next quote, backslash or control byte at or behind `at`; the end when there is none.
@@ -380,22 +339,13 @@ fn unescape<'a>(raw: &[u8], arena: &'a Bump) -> &'a [u8] {
 fn code_point(rest: &[u8]) -> (char, usize) {
     let high = unit(rest).unwrap_or(0xfffd);
     if let 0xd800..=0xdbff = high {
-        let low = rest
-            .get(4..)
-            .and_then(|rest| rest.strip_prefix(b"\\u"))
-            .and_then(unit);
+        let low = rest.get(4..).and_then(|rest| rest.strip_prefix(b"\\u")).and_then(unit);
         if let Some(low @ 0xdc00..=0xdfff) = low {
             let scalar = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-            return (
-                char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER),
-                10,
-            );
+            return (char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER), 10);
         }
     }
-    (
-        char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER),
-        4,
-    )
+    (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 4)
 }
 
 /// Four hexadecimal digits.

@@ -8,12 +8,7 @@ use crate::parse::decode::testing;
 
 /// What `names` are in `text`; the fault when it is refused.
 fn extract(names: &[&str], text: impl AsRef<[u8]>) -> Result<Vec<String>, Fault> {
-    testing::extract(
-        names,
-        text.as_ref(),
-        JsonDecoder::compile,
-        JsonDecoder::decode,
-    )
+    testing::extract(names, text.as_ref(), JsonDecoder::compile, JsonDecoder::decode)
 }
 
 fn fault(text: &str) -> (usize, FaultKind) {
@@ -28,30 +23,14 @@ fn values_of_every_kind() {
     let text = r#" {"s":"x","i":-12,"f":1.5,"t":true,"n":null,"o":{"k":[1, 2]},"a":[]} "#;
     assert_eq!(
         extract(&["s", "i", "f", "t", "n", "o", "a", "missing"], text).unwrap(),
-        [
-            "'x'",
-            "Int(-12)",
-            "Float(1.5)",
-            "Bool(true)",
-            "Null",
-            r#"json {\"k\":[1, 2]}"#,
-            "json []",
-            "Absent"
-        ]
+        ["'x'", "Int(-12)", "Float(1.5)", "Bool(true)", "Null", r#"json {\"k\":[1, 2]}"#, "json []", "Absent"]
     );
 }
 
 #[test]
 fn nested_paths_and_elements() {
     let text = r#"{"kubernetes":{"labels":{"app":"shop"}},"spans":[{"name":"a"},{"name":"b"},3],"m":[[1,2],[3]]}"#;
-    let names = [
-        "kubernetes.labels.app",
-        "spans[1].name",
-        "spans[2]",
-        "spans[3]",
-        "m[0][1]",
-        "kubernetes",
-    ];
+    let names = ["kubernetes.labels.app", "spans[1].name", "spans[2]", "spans[3]", "m[0][1]", "kubernetes"];
     let found = extract(&names, text).unwrap();
     assert_eq!(found[..5], ["'shop'", "'b'", "Int(3)", "Absent", "Int(2)"]);
     assert_eq!(found[5], r#"json {\"labels\":{\"app\":\"shop\"}}"#);
@@ -65,11 +44,7 @@ fn a_key_with_dots_is_found_by_the_same_path() {
         r#"{"attributes.http":{"status":200}}"#,
         r#"{"attributes.http.status":200}"#,
     ] {
-        assert_eq!(
-            extract(&["attributes.http.status"], text).unwrap(),
-            ["Int(200)"],
-            "{text}"
-        );
+        assert_eq!(extract(&["attributes.http.status"], text).unwrap(), ["Int(200)"], "{text}");
     }
 }
 
@@ -81,139 +56,56 @@ fn the_last_of_equal_keys_counts() {
 
 #[test]
 fn a_path_through_a_scalar_is_absent() {
-    assert_eq!(
-        extract(&["a.b", "a[0]"], r#"{"a":"text"}"#).unwrap(),
-        ["Absent", "Absent"]
-    );
-    assert_eq!(
-        extract(&["a.b", "a[0]"], r#"{"a":[{"b":1}]}"#).unwrap(),
-        ["Absent", r#"json {\"b\":1}"#]
-    );
+    assert_eq!(extract(&["a.b", "a[0]"], r#"{"a":"text"}"#).unwrap(), ["Absent", "Absent"]);
+    assert_eq!(extract(&["a.b", "a[0]"], r#"{"a":[{"b":1}]}"#).unwrap(), ["Absent", r#"json {\"b\":1}"#]);
 }
 
 #[test]
 fn escapes_become_text_and_lone_surrogates_the_replacement_character() {
     let text = r#"{"a":"q\"b\\s\/n\nt\tr\rb\bf\fé\u00e9\ud83d\ude00"}"#;
     let expected = "q\"b\\s/n\nt\tr\rb\u{8}f\u{c}é\u{e9}\u{1f600}";
-    assert_eq!(
-        extract(&["a"], text).unwrap(),
-        [format!("'{}'", expected.as_bytes().escape_ascii())]
-    );
+    assert_eq!(extract(&["a"], text).unwrap(), [format!("'{}'", expected.as_bytes().escape_ascii())]);
     let lone = format!("'{}'", "\u{fffd}x\u{fffd}y".as_bytes().escape_ascii());
-    assert_eq!(
-        extract(&["a"], r#"{"a":"\ud83dx\udc00y"}"#).unwrap(),
-        [lone]
-    );
+    assert_eq!(extract(&["a"], r#"{"a":"\ud83dx\udc00y"}"#).unwrap(), [lone]);
     let pair_of_highs = format!("'{}'", "\u{fffd}A".as_bytes().escape_ascii());
-    assert_eq!(
-        extract(&["a"], r#"{"a":"\ud83d\u0041"}"#).unwrap(),
-        [pair_of_highs]
-    );
+    assert_eq!(extract(&["a"], r#"{"a":"\ud83d\u0041"}"#).unwrap(), [pair_of_highs]);
     assert_eq!(extract(&["ab"], r#"{"a\u0062":1}"#).unwrap(), ["Int(1)"]);
 }
 
 #[test]
 fn numbers_keep_what_they_say() {
-    let number = |text: &str| {
-        extract(&["a"], format!(r#"{{"a":{text}}}"#))
-            .unwrap()
-            .remove(0)
-    };
+    let number = |text: &str| extract(&["a"], format!(r#"{{"a":{text}}}"#)).unwrap().remove(0);
     assert_eq!(number("9223372036854775807"), "Int(9223372036854775807)");
     assert_eq!(number("-9223372036854775808"), "Int(-9223372036854775808)");
     assert_eq!(number("18446744073709551615"), "'18446744073709551615'");
     assert_eq!(number("1e3"), "Float(1000.0)");
     assert_eq!(number("1e999"), "'1e999'");
     assert_eq!(number("-0.001"), "Float(-0.001)");
-    assert_eq!(
-        number("123456789.123456789123"),
-        format!("Float({:?})", 123_456_789.123_456_79_f64)
-    );
+    assert_eq!(number("123456789.123456789123"), format!("Float({:?})", 123_456_789.123_456_79_f64));
 }
 
 #[test]
 fn invalid_utf8_stays_bytes_and_a_byte_order_mark_is_skipped() {
-    assert_eq!(
-        extract(&["a"], b"{\"a\":\"\xff\xfe\"}").unwrap(),
-        [r"'\xff\xfe'"]
-    );
-    assert_eq!(
-        extract(&["a"], b"\xef\xbb\xbf{\"a\":1}").unwrap(),
-        ["Int(1)"]
-    );
+    assert_eq!(extract(&["a"], b"{\"a\":\"\xff\xfe\"}").unwrap(), [r"'\xff\xfe'"]);
+    assert_eq!(extract(&["a"], b"\xef\xbb\xbf{\"a\":1}").unwrap(), ["Int(1)"]);
 }
 
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     assert_eq!(fault(""), (0, FaultKind::Empty));
     assert_eq!(fault("   "), (0, FaultKind::Empty));
-    assert_eq!(
-        fault("hello"),
-        (
-            0,
-            FaultKind::Unexpected {
-                expected: "an object, `{`",
-                found: b'h'
-            }
-        )
-    );
-    assert_eq!(
-        fault(r#"{"a":"cut of"#),
-        (12, FaultKind::Truncated { inside: "a string" })
-    );
-    assert_eq!(
-        fault(r#"{"a":1"#),
-        (
-            6,
-            FaultKind::Truncated {
-                inside: "`,` or `}`"
-            }
-        )
-    );
-    assert_eq!(
-        fault(r#"{"b":[1,2"#),
-        (
-            9,
-            FaultKind::Truncated {
-                inside: "`,` or `]`"
-            }
-        )
-    );
-    assert_eq!(
-        fault(r#"{"b":tru}"#),
-        (
-            8,
-            FaultKind::Unexpected {
-                expected: "true",
-                found: b'}'
-            }
-        )
-    );
-    assert_eq!(
-        fault(r#"{"a":1}{"a":2}"#),
-        (7, FaultKind::Trailing { count: 7 })
-    );
-    assert_eq!(
-        fault(r#"{"a":1,}"#),
-        (
-            7,
-            FaultKind::Unexpected {
-                expected: "a key",
-                found: b'}'
-            }
-        )
-    );
+    assert_eq!(fault("hello"), (0, FaultKind::Unexpected { expected: "an object, `{`", found: b'h' }));
+    assert_eq!(fault(r#"{"a":"cut of"#), (12, FaultKind::Truncated { inside: "a string" }));
+    assert_eq!(fault(r#"{"a":1"#), (6, FaultKind::Truncated { inside: "`,` or `}`" }));
+    assert_eq!(fault(r#"{"b":[1,2"#), (9, FaultKind::Truncated { inside: "`,` or `]`" }));
+    assert_eq!(fault(r#"{"b":tru}"#), (8, FaultKind::Unexpected { expected: "true", found: b'}' }));
+    assert_eq!(fault(r#"{"a":1}{"a":2}"#), (7, FaultKind::Trailing { count: 7 }));
+    assert_eq!(fault(r#"{"a":1,}"#), (7, FaultKind::Unexpected { expected: "a key", found: b'}' }));
     assert_eq!(fault(r#"{"b":01}"#).0, 6);
     assert_eq!(fault(r#"{"b":"\x"}"#), (6, FaultKind::Escape));
-    assert_eq!(
-        fault("{\"b\":\"\t\"}"),
-        (6, FaultKind::Control { found: b'\t' })
-    );
+    assert_eq!(fault("{\"b\":\"\t\"}"), (6, FaultKind::Control { found: b'\t' }));
     let deep = "[".repeat(200);
-    assert_eq!(
-        fault(&format!(r#"{{"b":{deep}"#)).1,
-        FaultKind::TooDeep { limit: 128 }
-    );
+    assert_eq!(fault(&format!(r#"{{"b":{deep}"#)).1, FaultKind::TooDeep { limit: 128 });
 }
 
 #[test]
@@ -221,10 +113,7 @@ fn every_cut_of_a_line_is_an_error() {
     let line = r#"{"ts":"2026-11-01T10:42:00Z","a":{"b":[1,-2.5e3,"x\n"]},"ok":true,"none":null}"#;
     assert!(extract(&["a.b[2]"], line).is_ok());
     for end in 0..line.len() {
-        assert!(
-            extract(&["a.b[2]"], &line[..end]).is_err(),
-            "accepted when cut at {end}"
-        );
+        assert!(extract(&["a.b[2]"], &line[..end]).is_err(), "accepted when cut at {end}");
     }
 }
 
@@ -233,9 +122,7 @@ fn json_value() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        any::<f64>()
-            .prop_filter("finite", |value| value.is_finite())
-            .prop_map(Value::from),
+        any::<f64>().prop_filter("finite", |value| value.is_finite()).prop_map(Value::from),
         any::<String>().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 32, 6, |inner| {

@@ -58,13 +58,9 @@ fn write_field(field: &FieldDescriptor, value: &Value, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Map(entries) => {
-            let value_kind = kind
-                .as_message()
-                .map(|entry| entry.map_entry_value_field().kind());
-            let mut entries: Vec<(String, &Value)> = entries
-                .iter()
-                .map(|(key, value)| (key_text(key), value))
-                .collect();
+            let value_kind = kind.as_message().map(|entry| entry.map_entry_value_field().kind());
+            let mut entries: Vec<(String, &Value)> =
+                entries.iter().map(|(key, value)| (key_text(key), value)).collect();
             entries.sort_by(|left, right| left.0.cmp(&right.0));
             out.push(b'{');
             for (index, (key, value)) in entries.iter().enumerate() {
@@ -93,12 +89,10 @@ fn write_value(kind: &Kind, value: &Value, out: &mut Vec<u8>) {
         Value::F64(value) => write_float(*value, out),
         Value::String(text) => write_text(text.as_bytes(), out),
         Value::Bytes(bytes) => write_base64(bytes, out),
-        Value::EnumNumber(number) => {
-            match kind.as_enum().and_then(|names| names.get_value(*number)) {
-                Some(known) => write_text(known.name().as_bytes(), out),
-                None => plain(number.to_string(), out),
-            }
-        }
+        Value::EnumNumber(number) => match kind.as_enum().and_then(|names| names.get_value(*number)) {
+            Some(known) => write_text(known.name().as_bytes(), out),
+            None => plain(number.to_string(), out),
+        },
         Value::Message(message) => write_message(message, out),
         // Lists and maps stand in fields only.
         Value::List(_) | Value::Map(_) => out.extend_from_slice(b"null"),

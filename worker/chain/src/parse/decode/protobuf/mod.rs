@@ -77,9 +77,7 @@ struct Item {
 impl ProtobufDecoder {
     /// A decoder of this message for the wanted names.
     pub fn compile(message: &MessageDescriptor, wanted: &Wanted<'_>) -> Self {
-        Self {
-            nodes: plan::nodes(message, wanted),
-        }
+        Self { nodes: plan::nodes(message, wanted) }
     }
 
     /// The message of a schema of the step's own.
@@ -95,19 +93,10 @@ impl ProtobufDecoder {
 
     /// Fills the slots from one message.
     pub fn decode<'a>(&self, input: &'a [u8], slots: &mut Slots<'a>) -> Result<(), Fault> {
-        let mut walk = Walk {
-            nodes: &self.nodes,
-            slots,
-            known: 0,
-        };
+        let mut walk = Walk { nodes: &self.nodes, slots, known: 0 };
         walk.message(0, input, 0)?;
         if walk.known == 0 && !input.is_empty() {
-            return Err(Fault::new(
-                0,
-                FaultKind::Encoding {
-                    what: "not one field of the message is in it",
-                },
-            ));
+            return Err(Fault::new(0, FaultKind::Encoding { what: "not one field of the message is in it" }));
         }
         Ok(())
     }
@@ -138,10 +127,7 @@ impl<'a> Walk<'a, '_, '_> {
         while !input.is_empty() {
             let at = base + input.position();
             let (number, wire) = tag(&mut input, base)?;
-            let known = node
-                .fields
-                .binary_search_by_key(&number, |field| field.number)
-                .ok();
+            let known = node.fields.binary_search_by_key(&number, |field| field.number).ok();
             let raw = raw(&mut input, wire, number, base, 0)?;
             let Some(place) = known else { continue };
             let field = &node.fields[place];
@@ -172,9 +158,7 @@ impl<'a> Walk<'a, '_, '_> {
     /// One value into its slot, and what is wanted inside it.
     fn item(&mut self, item: Item, kind: &Kind, raw: Raw<'a>, base: usize) -> Result<(), Fault> {
         if let Some(slot) = item.slot {
-            let value = kind
-                .value(raw, self.slots)
-                .ok_or_else(|| broken(base, "a nested message is broken"))?;
+            let value = kind.value(raw, self.slots).ok_or_else(|| broken(base, "a nested message is broken"))?;
             self.slots.set(slot, value);
         }
         match (item.node, raw) {
@@ -245,12 +229,7 @@ impl<'a> Walk<'a, '_, '_> {
         let key = key_kind.map_key(key.unwrap_or_else(|| key_kind.zero()));
         for (wanted, item) in wanted {
             if *wanted == key {
-                self.item(
-                    *item,
-                    value_kind,
-                    value.unwrap_or_else(|| value_kind.zero()),
-                    base,
-                )?;
+                self.item(*item, value_kind, value.unwrap_or_else(|| value_kind.zero()), base)?;
             }
         }
         Ok(())
@@ -261,14 +240,10 @@ impl<'a> Walk<'a, '_, '_> {
         if node.whole.is_empty() {
             return Ok(());
         }
-        let message = json::read(&node.descriptor, body)
-            .ok_or_else(|| broken(base, "a nested message is broken"))?;
+        let message = json::read(&node.descriptor, body).ok_or_else(|| broken(base, "a nested message is broken"))?;
         for (field, slot) in &node.whole {
             if let Some(text) = json::field_text(&message, field) {
-                self.slots.set(
-                    *slot,
-                    Extracted::Json(self.slots.arena().alloc_slice_copy(&text)),
-                );
+                self.slots.set(*slot, Extracted::Json(self.slots.arena().alloc_slice_copy(&text)));
             }
         }
         Ok(())
@@ -276,10 +251,7 @@ impl<'a> Walk<'a, '_, '_> {
 }
 
 fn count_of(counts: &mut SmallVec<[(usize, u32); 4]>, place: usize) -> &mut u32 {
-    let found = counts
-        .iter()
-        .position(|(field, _)| *field == place)
-        .unwrap_or(counts.len());
+    let found = counts.iter().position(|(field, _)| *field == place).unwrap_or(counts.len());
     if found == counts.len() {
         counts.push((place, 0));
     }

@@ -50,10 +50,7 @@ fn message_has(message: &MessageDescriptor, path: &[Step]) -> bool {
 }
 
 fn value_has(kind: &Declared, path: &[Step]) -> bool {
-    path.is_empty()
-        || kind
-            .as_message()
-            .is_some_and(|message| message_has(message, path))
+    path.is_empty() || kind.as_message().is_some_and(|message| message_has(message, path))
 }
 
 /// The kinds of a map's key and value; none for another field.
@@ -63,10 +60,7 @@ fn map_kinds(field: &FieldDescriptor) -> Option<(Declared, Declared)> {
     }
     let kind = field.kind();
     let entry = kind.as_message()?;
-    Some((
-        entry.map_entry_key_field().kind(),
-        entry.map_entry_value_field().kind(),
-    ))
+    Some((entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind()))
 }
 
 struct Nodes {
@@ -78,12 +72,7 @@ impl Nodes {
     fn add(&mut self, message: &MessageDescriptor) -> usize {
         let mut fields: Vec<Field> = message.fields().map(|field| unwanted(&field)).collect();
         fields.sort_by_key(|field| field.number);
-        let node = Node {
-            fields,
-            defaults: Vec::new(),
-            whole: Vec::new(),
-            descriptor: message.clone(),
-        };
+        let node = Node { fields, defaults: Vec::new(), whole: Vec::new(), descriptor: message.clone() };
         self.nodes.push(node);
         self.nodes.len() - 1
     }
@@ -96,10 +85,7 @@ impl Nodes {
         let Some(field) = self.nodes[node].descriptor.get_field_by_name(name) else {
             return;
         };
-        let Ok(place) = self.nodes[node]
-            .fields
-            .binary_search_by_key(&field.number(), |field| field.number)
-        else {
+        let Ok(place) = self.nodes[node].fields.binary_search_by_key(&field.number(), |field| field.number) else {
             return;
         };
         match (&field, rest) {
@@ -145,11 +131,7 @@ impl Nodes {
         let Shape::List(items) = &self.nodes[node].fields[place].shape else {
             return Item::default();
         };
-        items
-            .iter()
-            .find(|(known, _)| *known == index)
-            .map(|(_, item)| *item)
-            .unwrap_or_default()
+        items.iter().find(|(known, _)| *known == index).map(|(_, item)| *item).unwrap_or_default()
     }
 
     fn set_element(&mut self, node: usize, place: usize, index: u32, item: Item) {
@@ -162,34 +144,19 @@ impl Nodes {
         }
     }
 
-    fn want_entry(
-        &mut self,
-        node: usize,
-        place: usize,
-        field: &FieldDescriptor,
-        keys: &[Step],
-        slot: Slot,
-    ) {
+    fn want_entry(&mut self, node: usize, place: usize, field: &FieldDescriptor, keys: &[Step], slot: Slot) {
         let Some((key_kind, value_kind)) = map_kinds(field) else {
             return;
         };
         // A key may hold dots; when the values are scalars nothing can follow it.
-        let (key, inner) = if value_kind.as_message().is_some() {
-            keys.split_at(1)
-        } else {
-            keys.split_at(keys.len())
-        };
+        let (key, inner) = if value_kind.as_message().is_some() { keys.split_at(1) } else { keys.split_at(keys.len()) };
         let Some(key) = map_key(key, &key_kind) else {
             return;
         };
         let Shape::Map(entries, ..) = &self.nodes[node].fields[place].shape else {
             return;
         };
-        let item = entries
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, item)| *item)
-            .unwrap_or_default();
+        let item = entries.iter().find(|(known, _)| *known == key).map(|(_, item)| *item).unwrap_or_default();
         let item = self.within(item, &value_kind, inner, slot);
         if let Shape::Map(entries, ..) = &mut self.nodes[node].fields[place].shape {
             entries.retain(|(known, _)| *known != key);
@@ -214,14 +181,8 @@ fn map_key(steps: &[Step], kind: &Declared) -> Option<MapKey> {
     }
     match kind {
         Declared::String => Some(MapKey::Text(text.as_bytes().into())),
-        Declared::Bool => text
-            .parse::<bool>()
-            .ok()
-            .map(|value| MapKey::Number(i64::from(value))),
-        Declared::Uint64 | Declared::Fixed64 => text
-            .parse::<u64>()
-            .ok()
-            .map(|value| MapKey::Number(value as i64)),
+        Declared::Bool => text.parse::<bool>().ok().map(|value| MapKey::Number(i64::from(value))),
+        Declared::Uint64 | Declared::Fixed64 => text.parse::<u64>().ok().map(|value| MapKey::Number(value as i64)),
         _ => text.parse().ok().map(MapKey::Number),
     }
 }
@@ -233,16 +194,8 @@ fn unwanted(field: &FieldDescriptor) -> Field {
         None if field.is_list() => Shape::List(Vec::new()),
         None => Shape::Single(Item::default()),
     };
-    let kind = if field.is_group() {
-        Kind::Group
-    } else {
-        kind_of(&field.kind())
-    };
-    Field {
-        number: field.number(),
-        kind,
-        shape,
-    }
+    let kind = if field.is_group() { Kind::Group } else { kind_of(&field.kind()) };
+    Field { number: field.number(), kind, shape }
 }
 
 fn kind_of(kind: &Declared) -> Kind {

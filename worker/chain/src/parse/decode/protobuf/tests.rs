@@ -58,19 +58,10 @@ fn sample() -> Vec<u8> {
         ("level", Value::EnumNumber(2)),
         ("http", http(502, "/pay")),
         ("calls", Value::List(vec![http(200, "/a"), http(404, "/b")])),
-        (
-            "counts",
-            Value::List(vec![Value::I32(1), Value::I32(-2), Value::I32(3)]),
-        ),
-        (
-            "tags",
-            Value::List(vec![Value::String("x".into()), Value::String("y\"".into())]),
-        ),
+        ("counts", Value::List(vec![Value::I32(1), Value::I32(-2), Value::I32(3)])),
+        ("tags", Value::List(vec![Value::String("x".into()), Value::String("y\"".into())])),
         ("labels", Value::Map(labels.into_iter().collect())),
-        (
-            "by_code",
-            Value::Map([(Key::I64(-7), http(7, "/seven"))].into_iter().collect()),
-        ),
+        ("by_code", Value::Map([(Key::I64(-7), http(7, "/seven"))].into_iter().collect())),
         ("id", Value::U64(u64::MAX)),
         ("a", Value::U32(4_000_000_000)),
         ("b", Value::I64(-5)),
@@ -86,19 +77,7 @@ fn sample() -> Vec<u8> {
 
 #[test]
 fn scalars_come_straight_from_the_wire() {
-    let names = [
-        "service",
-        "duration_ms",
-        "level",
-        "id",
-        "a",
-        "b",
-        "ratio",
-        "payload",
-        "delta",
-        "minus",
-        "ok",
-    ];
+    let names = ["service", "duration_ms", "level", "id", "a", "b", "ratio", "payload", "delta", "minus", "ok"];
     assert_eq!(
         extract(&names, sample()).unwrap(),
         [
@@ -119,32 +98,14 @@ fn scalars_come_straight_from_the_wire() {
 
 #[test]
 fn nested_messages_elements_and_entries() {
-    let names = [
-        "http.status",
-        "http.size",
-        "http.parent.status",
-        "calls[1].path",
-        "calls[2].path",
-        "counts[1]",
-        "tags[0]",
-    ];
+    let names =
+        ["http.status", "http.size", "http.parent.status", "calls[1].path", "calls[2].path", "counts[1]", "tags[0]"];
     assert_eq!(
         extract(&names, sample()).unwrap(),
-        [
-            "Int(502)", "Absent", "Absent", "'/b'", "Absent", "Int(-2)", "'x'"
-        ]
+        ["Int(502)", "Absent", "Absent", "'/b'", "Absent", "Int(-2)", "'x'"]
     );
-    let names = [
-        "labels.app",
-        "labels.app.kubernetes.io/name",
-        "labels.none",
-        "by_code.-7.path",
-        "by_code.-7.status",
-    ];
-    assert_eq!(
-        extract(&names, sample()).unwrap(),
-        ["'shop'", "'cart'", "Absent", "'/seven'", "Int(7)"]
-    );
+    let names = ["labels.app", "labels.app.kubernetes.io/name", "labels.none", "by_code.-7.path", "by_code.-7.status"];
+    assert_eq!(extract(&names, sample()).unwrap(), ["'shop'", "'cart'", "Absent", "'/seven'", "Int(7)"]);
 }
 
 #[test]
@@ -165,30 +126,10 @@ fn whole_messages_lists_and_maps_are_json() {
 
 #[test]
 fn an_absent_scalar_is_its_default_and_an_empty_message_is_one() {
-    let names = [
-        "service",
-        "duration_ms",
-        "level",
-        "ok",
-        "http.status",
-        "labels",
-    ];
-    assert_eq!(
-        extract(&names, []).unwrap(),
-        [
-            "''",
-            "Float(0.0)",
-            "Int(0)",
-            "Bool(false)",
-            "Absent",
-            "Absent"
-        ]
-    );
+    let names = ["service", "duration_ms", "level", "ok", "http.status", "labels"];
+    assert_eq!(extract(&names, []).unwrap(), ["''", "Float(0.0)", "Int(0)", "Bool(false)", "Absent", "Absent"]);
     // http is there, and empty.
-    assert_eq!(
-        extract(&["http.status", "http.size"], [0x22, 0]).unwrap(),
-        ["Int(0)", "Absent"]
-    );
+    assert_eq!(extract(&["http.status", "http.size"], [0x22, 0]).unwrap(), ["Int(0)", "Absent"]);
 }
 
 #[test]
@@ -198,17 +139,11 @@ fn what_is_not_the_message_is_refused() {
         other => panic!("{other:?}"),
     };
     assert_eq!(what(b"\x0a\x05abc"), "a field is cut off");
-    assert_eq!(
-        what(b"\x08\x01"),
-        "a field has another wire type than the schema says"
-    );
+    assert_eq!(what(b"\x08\x01"), "a field has another wire type than the schema says");
     assert_eq!(what(b"\x00\x01"), "a field number is out of range");
     assert_eq!(what(b"\xff\xff"), "a tag is cut off or too long");
     assert_eq!(what(b"\x0e"), "a field has no valid wire type");
-    assert_eq!(
-        what(b"\xc0\x3e\x01"),
-        "not one field of the message is in it"
-    );
+    assert_eq!(what(b"\xc0\x3e\x01"), "not one field of the message is in it");
     assert_eq!(what(b"\x2a\x02\x0a\x05"), "a nested message is broken");
     let cut = sample();
     assert!(extract(&["service"], &cut[..cut.len() - 1]).is_err());
@@ -235,30 +170,15 @@ fn a_path_is_known_to_lead_somewhere_or_not() {
     ] {
         assert!(ProtobufDecoder::may_give(&app, path), "{path}");
     }
-    for path in [
-        "none",
-        "service.x",
-        "calls.path",
-        "http[0]",
-        "by_code.1.none",
-        "calls[0].none",
-        "",
-    ] {
+    for path in ["none", "service.x", "calls.path", "http[0]", "by_code.1.none", "calls[0].none", ""] {
         assert!(!ProtobufDecoder::may_give(&app, path), "{path}");
     }
 }
 
 #[test]
 fn a_schema_that_cannot_work_is_refused() {
-    assert!(
-        ProtobufDecoder::message("syntax = \"proto3\"; message A { int32 a = 1 }", "A").is_err()
-    );
-    assert!(
-        ProtobufDecoder::message(SCHEMA, "t.None")
-            .unwrap_err()
-            .remedy
-            .contains("t.App")
-    );
+    assert!(ProtobufDecoder::message("syntax = \"proto3\"; message A { int32 a = 1 }", "A").is_err());
+    assert!(ProtobufDecoder::message(SCHEMA, "t.None").unwrap_err().remedy.contains("t.App"));
 }
 
 proptest! {

@@ -60,22 +60,15 @@ pub(super) fn check(field: &Field, raw: Raw<'_>, at: usize) -> Result<(), Fault>
     if field.kind.wire() == raw.wire() {
         Ok(())
     } else {
-        Err(broken(
-            at,
-            "a field has another wire type than the schema says",
-        ))
+        Err(broken(at, "a field has another wire type than the schema says"))
     }
 }
 
 /// The number and the wire type of the next field.
 pub(super) fn tag(input: &mut Reader<'_>, base: usize) -> Result<(u32, u8), Fault> {
     let at = base + input.position();
-    let tag = input
-        .varint()
-        .map_err(|_| broken(at, "a tag is cut off or too long"))?;
-    let number = u32::try_from(tag >> 3)
-        .ok()
-        .filter(|number| (1..=0x1fff_ffff).contains(number));
+    let tag = input.varint().map_err(|_| broken(at, "a tag is cut off or too long"))?;
+    let number = u32::try_from(tag >> 3).ok().filter(|number| (1..=0x1fff_ffff).contains(number));
     let number = number.ok_or_else(|| broken(at, "a field number is out of range"))?;
     Ok((number, (tag & 7) as u8))
 }
@@ -98,11 +91,7 @@ pub(super) fn raw<'a>(
     loop {
         let (inner, wire) = tag(input, base)?;
         if wire == 4 {
-            return if inner == number {
-                Ok(Raw::Group)
-            } else {
-                Err(broken(at, "a group ends with another number"))
-            };
+            return if inner == number { Ok(Raw::Group) } else { Err(broken(at, "a group ends with another number")) };
         }
         raw(input, wire, inner, base, depth + 1)?;
     }
@@ -117,11 +106,7 @@ pub(super) fn raw_of<'a>(input: &mut Reader<'a>, wire: u8, base: usize) -> Resul
         2 => input.bytes().map(Raw::Bytes).map_err(cut),
         5 => {
             let word = input.take(4).map_err(cut)?;
-            Ok(Raw::Word32(
-                word.iter()
-                    .rev()
-                    .fold(0, |value, byte| value << 8 | u32::from(*byte)),
-            ))
+            Ok(Raw::Word32(word.iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte))))
         }
         _ => Err(broken(at, "a field has no valid wire type")),
     }
@@ -140,11 +125,7 @@ impl Raw<'_> {
 
     /// Bytes of a length-delimited value; used to find where it begins.
     pub(super) fn length(self) -> usize {
-        if let Self::Bytes(bytes) = self {
-            bytes.len()
-        } else {
-            0
-        }
+        if let Self::Bytes(bytes) = self { bytes.len() } else { 0 }
     }
 }
 
@@ -193,16 +174,8 @@ impl Kind {
     pub(super) fn value<'a>(&self, raw: Raw<'a>, slots: &Slots<'a>) -> Option<Extracted<'a>> {
         let arena = slots.arena();
         let float = |value: f64| {
-            let text = || {
-                bumpalo::format!(in arena, "{}", value)
-                    .into_bump_str()
-                    .as_bytes()
-            };
-            if value.is_finite() {
-                Extracted::Float(value)
-            } else {
-                Extracted::Text(text())
-            }
+            let text = || bumpalo::format!(in arena, "{}", value).into_bump_str().as_bytes();
+            if value.is_finite() { Extracted::Float(value) } else { Extracted::Text(text()) }
         };
         Some(match (self, raw) {
             (Self::Message(descriptor), Raw::Bytes(body)) => {
@@ -214,20 +187,12 @@ impl Kind {
             (Self::Bool, Raw::Varint(value)) => Extracted::Bool(value != 0),
             (Self::Double, Raw::Word64(word)) => float(f64::from_bits(word)),
             (Self::Float, Raw::Word32(word)) => float(f64::from(f32::from_bits(word))),
-            (Self::Uint64 | Self::Fixed64, Raw::Varint(value) | Raw::Word64(value))
-                if value > i64::MAX as u64 =>
-            {
-                Extracted::Text(
-                    bumpalo::format!(in arena, "{}", value)
-                        .into_bump_str()
-                        .as_bytes(),
-                )
+            (Self::Uint64 | Self::Fixed64, Raw::Varint(value) | Raw::Word64(value)) if value > i64::MAX as u64 => {
+                Extracted::Text(bumpalo::format!(in arena, "{}", value).into_bump_str().as_bytes())
             }
             (Self::Enum(names), raw) => {
                 let number = self.integer(raw);
-                let known = i32::try_from(number)
-                    .ok()
-                    .and_then(|number| names.get_value(number));
+                let known = i32::try_from(number).ok().and_then(|number| names.get_value(number));
                 match known {
                     Some(known) => Extracted::Text(arena.alloc_str(known.name()).as_bytes()),
                     None => Extracted::Int(number),

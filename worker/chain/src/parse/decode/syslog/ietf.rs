@@ -7,19 +7,13 @@ use crate::parse::fields::{Extracted, Slots};
 
 impl SyslogSlots {
     /// Reads what follows the priority.
-    pub(super) fn ietf<'a>(
-        &self,
-        cursor: &mut Cursor<'a>,
-        slots: &mut Slots<'a>,
-    ) -> Result<(), Fault> {
+    pub(super) fn ietf<'a>(&self, cursor: &mut Cursor<'a>, slots: &mut Slots<'a>) -> Result<(), Fault> {
         if !cursor.at_version() {
             return Err(cursor.fault("a version"));
         }
         let version = cursor.word();
         if let Some(slot) = self.version {
-            let value = version
-                .iter()
-                .fold(0i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+            let value = version.iter().fold(0i64, |value, digit| value * 10 + i64::from(digit - b'0'));
             slots.set(slot, Extracted::Int(value));
         }
         let header = [
@@ -47,11 +41,7 @@ impl SyslogSlots {
     }
 
     /// `-`, or elements `[id name="value" …]` without anything between them.
-    fn structured_data<'a>(
-        &self,
-        cursor: &mut Cursor<'a>,
-        slots: &mut Slots<'a>,
-    ) -> Result<(), Fault> {
+    fn structured_data<'a>(&self, cursor: &mut Cursor<'a>, slots: &mut Slots<'a>) -> Result<(), Fault> {
         let start = cursor.at;
         match cursor.rest().first() {
             Some(b'-') => {
@@ -66,21 +56,12 @@ impl SyslogSlots {
             let id = name(cursor, "the id of an element")?;
             self.parameters(id, cursor, slots)?;
         }
-        set_text(
-            self.structured,
-            Some(&cursor.input[start..cursor.at]),
-            slots,
-        );
+        set_text(self.structured, Some(&cursor.input[start..cursor.at]), slots);
         Ok(())
     }
 
     /// The parameters of one element, and its closing bracket.
-    fn parameters<'a>(
-        &self,
-        id: &[u8],
-        cursor: &mut Cursor<'a>,
-        slots: &mut Slots<'a>,
-    ) -> Result<(), Fault> {
+    fn parameters<'a>(&self, id: &[u8], cursor: &mut Cursor<'a>, slots: &mut Slots<'a>) -> Result<(), Fault> {
         loop {
             cursor.skip_spaces();
             if cursor.rest().first() == Some(&b']') {
@@ -95,11 +76,7 @@ impl SyslogSlots {
             cursor.at = quoted.end;
             for (wanted, slot) in &self.parameters {
                 if is_pair(wanted, id, parameter) {
-                    let text = if quoted.escaped {
-                        unescape(quoted.raw, slots)
-                    } else {
-                        quoted.raw
-                    };
+                    let text = if quoted.escaped { unescape(quoted.raw, slots) } else { quoted.raw };
                     slots.set(*slot, Extracted::Text(text));
                 }
             }
@@ -109,19 +86,13 @@ impl SyslogSlots {
 
 /// True when `wanted` is `id.parameter`.
 fn is_pair(wanted: &[u8], id: &[u8], parameter: &[u8]) -> bool {
-    wanted
-        .strip_prefix(id)
-        .and_then(|rest| rest.strip_prefix(b"."))
-        == Some(parameter)
+    wanted.strip_prefix(id).and_then(|rest| rest.strip_prefix(b".")) == Some(parameter)
 }
 
 /// A name: up to `=`, space, `]` or `"`, at least one byte.
 fn name<'a>(cursor: &mut Cursor<'a>, expected: &'static str) -> Result<&'a [u8], Fault> {
     let rest = cursor.rest();
-    let end = rest
-        .iter()
-        .position(|byte| matches!(byte, b'=' | b' ' | b']' | b'"'))
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|byte| matches!(byte, b'=' | b' ' | b']' | b'"')).unwrap_or(rest.len());
     if end == 0 {
         return Err(cursor.fault(expected));
     }
@@ -134,11 +105,7 @@ fn unescape<'a>(raw: &[u8], slots: &Slots<'a>) -> &'a [u8] {
     let mut text = bumpalo::collections::Vec::with_capacity_in(raw.len(), slots.arena());
     let mut bytes = raw.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
-        let escaped = if byte == b'\\' {
-            bytes.next_if(|next| matches!(next, b'"' | b'\\' | b']'))
-        } else {
-            None
-        };
+        let escaped = if byte == b'\\' { bytes.next_if(|next| matches!(next, b'"' | b'\\' | b']')) } else { None };
         text.push(escaped.unwrap_or(byte));
     }
     text.into_bump_slice()

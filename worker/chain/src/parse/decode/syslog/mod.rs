@@ -63,13 +63,10 @@ struct SyslogSlots {
 }
 
 const FACILITIES: [&str; 24] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
-    "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4",
-    "local5", "local6", "local7",
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
+    "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
-const SEVERITIES: [&str; 8] = [
-    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
-];
+const SEVERITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
 /// 23 * 8 + 7
 const MAX_PRIORITY: u64 = 191;
@@ -77,10 +74,8 @@ const MAX_PRIORITY: u64 = 191;
 impl SyslogDecoder {
     /// A decoder of this form for the wanted names.
     pub fn compile(form: SyslogForm, wanted: &Wanted<'_>) -> Self {
-        let parameter = |(name, slot): (&str, Slot)| {
-            name.strip_prefix("sd.")
-                .map(|parameter| (parameter.as_bytes().into(), slot))
-        };
+        let parameter =
+            |(name, slot): (&str, Slot)| name.strip_prefix("sd.").map(|parameter| (parameter.as_bytes().into(), slot));
         let names = SyslogSlots {
             priority: wanted.slot("priority"),
             facility: wanted.slot("facility"),
@@ -119,10 +114,7 @@ impl SyslogDecoder {
             return Gives::names(names);
         }
         names.extend(["version", "msgid", "sd"].map(str::to_owned));
-        Gives::Names {
-            names,
-            prefixes: vec!["sd."],
-        }
+        Gives::Names { names, prefixes: vec!["sd."] }
     }
 
     /// Fills the slots from one line.
@@ -130,10 +122,7 @@ impl SyslogDecoder {
         if input.is_empty() {
             return Err(Fault::new(0, FaultKind::Empty));
         }
-        let mut cursor = Cursor {
-            input,
-            at: frame_count(input),
-        };
+        let mut cursor = Cursor { input, at: frame_count(input) };
         let priority = cursor.priority()?;
         if let Some(priority) = priority {
             self.names.set_priority(priority, slots);
@@ -144,30 +133,20 @@ impl SyslogDecoder {
             SyslogForm::Ietf => true,
             SyslogForm::Either => priority.is_some() && cursor.at_version(),
         };
-        if ietf {
-            self.names.ietf(&mut cursor, slots)
-        } else {
-            self.names.bsd(&mut cursor, slots)
-        }
+        if ietf { self.names.ietf(&mut cursor, slots) } else { self.names.bsd(&mut cursor, slots) }
     }
 }
 
 impl SyslogSlots {
     fn set_priority(&self, priority: u8, slots: &mut Slots<'_>) {
         let (facility, severity) = (priority / 8, priority % 8);
-        let numbers = [
-            (self.priority, priority),
-            (self.facility, facility),
-            (self.severity, severity),
-        ];
+        let numbers = [(self.priority, priority), (self.facility, facility), (self.severity, severity)];
         for (slot, number) in numbers {
             if let Some(slot) = slot {
                 slots.set(slot, Extracted::Int(i64::from(number)));
             }
         }
-        let name = |names: &[&'static str], number: u8| {
-            names.get(usize::from(number)).map(|name| name.as_bytes())
-        };
+        let name = |names: &[&'static str], number: u8| names.get(usize::from(number)).map(|name| name.as_bytes());
         set_text(self.facility_name, name(&FACILITIES, facility), slots);
         set_text(self.severity_name, name(&SEVERITIES, severity), slots);
     }
@@ -182,16 +161,8 @@ fn set_text<'a>(slot: Option<Slot>, text: Option<&'a [u8]>, slots: &mut Slots<'a
 
 /// The length of an octet count, `123 ` before `<`; 0 without one.
 fn frame_count(input: &[u8]) -> usize {
-    let digits = input
-        .iter()
-        .take(10)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if digits > 0 && input[digits..].starts_with(b" <") {
-        digits + 1
-    } else {
-        0
-    }
+    let digits = input.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    if digits > 0 && input[digits..].starts_with(b" <") { digits + 1 } else { 0 }
 }
 
 /// The place in a line.
@@ -216,46 +187,25 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         let start = self.at + 1;
-        let digits = self.input[start..]
-            .iter()
-            .take(4)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = self.input[start..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
         let close = start + digits;
         if digits == 0 || self.input.get(close) != Some(&b'>') {
-            return Err(Fault::expected(
-                self.input,
-                close,
-                "a priority such as <34>",
-            ));
+            return Err(Fault::expected(self.input, close, "a priority such as <34>"));
         }
-        let value = self.input[start..close]
-            .iter()
-            .fold(0u64, |value, digit| value * 10 + u64::from(digit - b'0'));
+        let value = self.input[start..close].iter().fold(0u64, |value, digit| value * 10 + u64::from(digit - b'0'));
         match u8::try_from(value) {
             Ok(priority) if value <= MAX_PRIORITY => {
                 self.at = close + 1;
                 Ok(Some(priority))
             }
-            _ => Err(Fault::new(
-                start,
-                FaultKind::OutOfRange {
-                    what: "priority",
-                    found: value,
-                    limit: MAX_PRIORITY,
-                },
-            )),
+            _ => Err(Fault::new(start, FaultKind::OutOfRange { what: "priority", found: value, limit: MAX_PRIORITY })),
         }
     }
 
     /// True when a version of RFC 5424 stands here: one to three digits and a space.
     fn at_version(&self) -> bool {
         let rest = self.rest();
-        let digits = rest
-            .iter()
-            .take(4)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
         (1..=3).contains(&digits) && rest[0] != b'0' && rest.get(digits) == Some(&b' ')
     }
 

@@ -15,7 +15,8 @@ impl Compiler<'_> {
             return;
         }
         if spec.superlog.action == SuperlogAction::ClaimCheck {
-            let message = "a claim check keeps whole lines, and in a whole line columns can be neither dropped nor hashed";
+            let message =
+                "a claim check keeps whole lines, and in a whole line columns can be neither dropped nor hashed";
             self.findings.error(
                 Reason::Conflict,
                 "spec.superlog.action",
@@ -37,14 +38,8 @@ impl Compiler<'_> {
         ];
         for (path, name, why) in used {
             let Some(name) = name else { continue };
-            if self
-                .schema
-                .rows()
-                .column(name)
-                .is_some_and(|column| redactor.protected().contains(&column))
-            {
-                let message =
-                    format!("column `{name}` is dropped or hashed by `redact`, and {why}");
+            if self.schema.rows().column(name).is_some_and(|column| redactor.protected().contains(&column)) {
+                let message = format!("column `{name}` is dropped or hashed by `redact`, and {why}");
                 self.findings.error(
                     Reason::Conflict,
                     path,
@@ -54,26 +49,17 @@ impl Compiler<'_> {
             }
         }
         let dropped = |name: &str| {
-            spec.redact.iter().any(|rule| {
-                rule.drop == Some(true) && rule.fields.iter().any(|field| field == name)
-            })
+            spec.redact.iter().any(|rule| rule.drop == Some(true) && rule.fields.iter().any(|field| field == name))
         };
         let key = spec.key.iter().map(|name| ("spec.key".to_owned(), name));
-        let dimensions = spec
-            .dimensions
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (format!("spec.dimensions[{index}]"), name));
+        let dimensions =
+            spec.dimensions.iter().enumerate().map(|(index, name)| (format!("spec.dimensions[{index}]"), name));
         let metrics = spec
             .metrics
             .iter()
             .enumerate()
             .map(|(index, metric)| (format!("spec.metrics[{index}].column"), &metric.column));
-        for (path, name) in key
-            .chain(dimensions)
-            .chain(metrics)
-            .filter(|(_, name)| dropped(name))
-        {
+        for (path, name) in key.chain(dimensions).chain(metrics).filter(|(_, name)| dropped(name)) {
             let message = format!("column `{name}` is dropped by `redact`, so it is always empty");
             self.findings.error(
                 Reason::Conflict,
@@ -111,32 +97,19 @@ impl Compiler<'_> {
                     remedy,
                 );
             }
-            let expects = test.expect.is_some()
-                || test.expect_timestamp.is_some()
-                || test.expect_reason.is_some();
+            let expects = test.expect.is_some() || test.expect_timestamp.is_some() || test.expect_reason.is_some();
             if !expects && test.expect_events.is_none() {
                 let remedy = "write `expect`, `expectTimestamp`, `expectReason` or `expectEvents`";
-                self.findings.error(
-                    Reason::MissingField,
-                    &path,
-                    "the test expects nothing",
-                    remedy,
-                );
+                self.findings.error(Reason::MissingField, &path, "the test expects nothing", remedy);
             }
         }
     }
 
     fn test_columns(&mut self, path: &str, test: &ManifestTest) {
-        let expect = test
-            .expect
-            .iter()
-            .flatten()
-            .map(|(name, _)| (format!("{path}.expect.{name}"), name));
+        let expect = test.expect.iter().flatten().map(|(name, _)| (format!("{path}.expect.{name}"), name));
         let events = test.expect_events.iter().flatten().enumerate();
         let events = events.flat_map(|(place, event)| {
-            event
-                .keys()
-                .map(move |name| (format!("{path}.expectEvents[{place}].{name}"), name))
+            event.keys().map(move |name| (format!("{path}.expectEvents[{place}].{name}"), name))
         });
         for (path, name) in expect.chain(events) {
             self.column(path, name);

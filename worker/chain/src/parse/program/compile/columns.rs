@@ -1,7 +1,7 @@
 //! `fields`: one plan per column.
 
-use super::Compiler;
 use super::super::columns::ValueMap;
+use super::Compiler;
 use crate::parse::convert::Converter;
 use crate::parse::fields::{Extracted, SlotTable};
 use crate::parse::program::columns::{ColumnPlan, Constant, Shape, Source};
@@ -21,33 +21,15 @@ pub(super) fn has_source(field: &Field) -> bool {
 
 impl Compiler<'_> {
     /// One plan per column: by its entry in `fields`, else from the extracted name that equals its own.
-    pub(super) fn columns(
-        &mut self,
-        table: &mut SlotTable,
-        extracts: &mut Vec<Regex>,
-    ) -> Vec<ColumnPlan> {
+    pub(super) fn columns(&mut self, table: &mut SlotTable, extracts: &mut Vec<Regex>) -> Vec<ColumnPlan> {
         let mut plans: Vec<ColumnPlan> = Vec::with_capacity(self.schema.rows().len());
         for (index, info) in self.schema.rows().columns().iter().enumerate() {
             let column = Column(u16::try_from(index).unwrap_or(u16::MAX));
             let converter = self.converter(column, None);
             // Names that an entry replaces are wanted nowhere.
-            let mentioned = self
-                .spec
-                .fields
-                .iter()
-                .any(|field| field.name == info.name.as_str() && has_source(field));
-            let source = if mentioned {
-                Source::FirstOf(Vec::new())
-            } else {
-                Source::Slot(table.want(&info.name))
-            };
-            plans.push(ColumnPlan {
-                source,
-                shape: None,
-                converter,
-                default: None,
-                required: false,
-            });
+            let mentioned = self.spec.fields.iter().any(|field| field.name == info.name.as_str() && has_source(field));
+            let source = if mentioned { Source::FirstOf(Vec::new()) } else { Source::Slot(table.want(&info.name)) };
+            plans.push(ColumnPlan { source, shape: None, converter, default: None, required: false });
         }
         let mut seen = BTreeSet::new();
         for (index, field) in self.spec.fields.iter().enumerate() {
@@ -57,12 +39,7 @@ impl Compiler<'_> {
             };
             if !seen.insert(column) {
                 let message = format!("column `{}` has a second entry", field.name);
-                self.findings.error(
-                    Reason::DuplicateName,
-                    format!("{path}.name"),
-                    message,
-                    "put both into one entry",
-                );
+                self.findings.error(Reason::DuplicateName, format!("{path}.name"), message, "put both into one entry");
                 continue;
             }
             plans[column.index()] = self.field(&path, field, column, table, extracts);
@@ -83,19 +60,10 @@ impl Compiler<'_> {
         table: &mut SlotTable,
         extracts: &mut Vec<Regex>,
     ) -> ColumnPlan {
-        let sources = [
-            field.from.is_some(),
-            !field.first_of.is_empty(),
-            field.value.is_some(),
-        ];
+        let sources = [field.from.is_some(), !field.first_of.is_empty(), field.value.is_some()];
         if sources.iter().filter(|given| **given).count() > 1 {
             let message = "the field has more than one of `from`, `firstOf` and `value`";
-            self.findings.error(
-                Reason::ExactlyOne,
-                path,
-                message,
-                "keep the one that is meant",
-            );
+            self.findings.error(Reason::ExactlyOne, path, message, "keep the one that is meant");
         }
         let source = match (&field.value, &field.first_of[..]) {
             (Some(value), _) => {
@@ -108,22 +76,10 @@ impl Compiler<'_> {
         };
         let scale = self.scale(path, field, column);
         let converter = self.converter(column, scale);
-        let shape = Shape {
-            extract: self.extract(path, field, extracts),
-            map: self.map(path, field, &converter),
-        };
+        let shape = Shape { extract: self.extract(path, field, extracts), map: self.map(path, field, &converter) };
         let has_shape = shape.extract.is_some() || !shape.map.is_empty();
-        let default = field
-            .default
-            .as_ref()
-            .and_then(|text| self.constant(&format!("{path}.default"), text, column));
-        ColumnPlan {
-            source,
-            shape: has_shape.then(|| Box::new(shape)),
-            converter,
-            default,
-            required: field.required,
-        }
+        let default = field.default.as_ref().and_then(|text| self.constant(&format!("{path}.default"), text, column));
+        ColumnPlan { source, shape: has_shape.then(|| Box::new(shape)), converter, default, required: field.required }
     }
 
     fn constant_stands_alone(&mut self, path: &str, field: &Field) {
@@ -147,11 +103,7 @@ impl Compiler<'_> {
     /// A text of the manifest as a cell of its column.
     fn constant(&mut self, path: &str, text: &str, column: Column) -> Option<Constant> {
         let arena = Bump::new();
-        match self.converter(column, None).cell(
-            Extracted::Text(text.as_bytes()),
-            &arena,
-            &mut false,
-        ) {
+        match self.converter(column, None).cell(Extracted::Text(text.as_bytes()), &arena, &mut false) {
             Ok(cell) => Constant::from_cell(cell),
             Err(misfit) => {
                 let kind = self.schema.scalar(column).map_or("", |kind| kind.name());
@@ -169,10 +121,7 @@ impl Compiler<'_> {
 
     fn value_remedy(&self, column: Column, kind: &str) -> String {
         match self.schema.enum_names(column) {
-            Some(names) => format!(
-                "use one of: {}",
-                names.names().collect::<Vec<_>>().join(", ")
-            ),
+            Some(names) => format!("use one of: {}", names.names().collect::<Vec<_>>().join(", ")),
             None => format!("write a value of type {kind}"),
         }
     }
@@ -181,16 +130,8 @@ impl Compiler<'_> {
         let scale = field.scale?;
         let path = format!("{path}.scale");
         if !matches!(self.kind(column), Some(ColumnType::Int | ColumnType::Float)) {
-            let message = format!(
-                "column `{}` is not a number, so it cannot be scaled",
-                field.name
-            );
-            self.findings.error(
-                Reason::TypeMismatch,
-                path,
-                message,
-                "remove `scale`, or make the column a `double`",
-            );
+            let message = format!("column `{}` is not a number, so it cannot be scaled", field.name);
+            self.findings.error(Reason::TypeMismatch, path, message, "remove `scale`, or make the column a `double`");
             return None;
         }
         if !scale.is_finite() || scale == 0.0 {
@@ -214,50 +155,28 @@ impl Compiler<'_> {
                 Some(extracts.len() - 1)
             }
             Ok(compiled) => {
-                let message = format!(
-                    "the pattern has {} groups, and needs one",
-                    compiled.regex.captures_len() - 1
-                );
-                let remedy =
-                    "put ( ) around the text that is the value, and write other groups as (?: )";
-                self.findings
-                    .error(Reason::BadPattern, path, message, remedy);
+                let message = format!("the pattern has {} groups, and needs one", compiled.regex.captures_len() - 1);
+                let remedy = "put ( ) around the text that is the value, and write other groups as (?: )";
+                self.findings.error(Reason::BadPattern, path, message, remedy);
                 None
             }
             Err(problem) => {
-                self.findings.error(
-                    Reason::BadPattern,
-                    path,
-                    problem.to_string(),
-                    problem.remedy(),
-                );
+                self.findings.error(Reason::BadPattern, path, problem.to_string(), problem.remedy());
                 None
             }
         }
     }
 
-    fn map(
-        &mut self,
-        path: &str,
-        field: &Field,
-        converter: &Converter,
-    ) -> ValueMap {
+    fn map(&mut self, path: &str, field: &Field, converter: &Converter) -> ValueMap {
         let arena = Bump::new();
         let mut map = ValueMap::with_capacity(field.map.len());
         for (key, value) in &field.map {
-            if let Err(misfit) =
-                converter.cell(Extracted::Text(value.as_bytes()), &arena, &mut false)
-            {
+            if let Err(misfit) = converter.cell(Extracted::Text(value.as_bytes()), &arena, &mut false) {
                 let column = self.schema.rows().column(&field.name).unwrap_or(Column(0));
                 let kind = self.schema.scalar(column).map_or("", |kind| kind.name());
                 let remedy = self.value_remedy(column, kind);
                 let message = format!("`{value}` does not fit the {kind} column: {misfit}");
-                self.findings.error(
-                    Reason::TypeMismatch,
-                    format!("{path}.map.{key}"),
-                    message,
-                    remedy,
-                );
+                self.findings.error(Reason::TypeMismatch, format!("{path}.map.{key}"), message, remedy);
             }
             map.push((key.as_bytes().into(), value.as_bytes().into()));
         }

@@ -24,33 +24,20 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The extracted names that Logloom gives.
-const WELL_KNOWN: [&str; 5] = [
-    superlog::ORIGINAL_BYTES,
-    superlog::KEPT_BYTES,
-    superlog::REFERENCE,
-    superlog::DIGEST,
-    RECEIVED,
-];
+const WELL_KNOWN: [&str; 5] =
+    [superlog::ORIGINAL_BYTES, superlog::KEPT_BYTES, superlog::REFERENCE, superlog::DIGEST, RECEIVED];
 
 impl ParseProgram {
     /// Compiles a manifest. Files that it names must have been put in place as text.
     ///
     /// # Errors
     /// Every finding that keeps the manifest from running; [`ParseProgram::warnings`] has the others.
-    pub fn compile(
-        spec: &ParsingManifestSpec,
-        keys: &dyn SecretSource,
-    ) -> Result<Self, Vec<Finding>> {
+    pub fn compile(spec: &ParsingManifestSpec, keys: &dyn SecretSource) -> Result<Self, Vec<Finding>> {
         let mut findings = Findings::default();
         let schema = compile_schema(&spec.schema, &mut findings);
         let time = compile_time(spec, &mut findings);
         let program = match (schema, time) {
-            (Some(schema), time) => Compiler {
-                spec,
-                schema: &schema,
-                findings: &mut findings,
-            }
-            .program(keys, time),
+            (Some(schema), time) => Compiler { spec, schema: &schema, findings: &mut findings }.program(keys, time),
             (None, _) => {
                 // What can be said without columns.
                 let _ = compile_chain(spec, None, &mut names_of(spec), &mut findings);
@@ -70,18 +57,13 @@ impl ParseProgram {
 /// The columns as names of expressions.
 pub(super) fn environment(schema: &Schema) -> RowEnvironment<'_> {
     let columns = (0..schema.rows().len()).filter_map(|index| u16::try_from(index).ok());
-    columns.fold(
-        RowEnvironment::new(schema.rows()),
-        |environment, index| match schema.enum_names(Column(index)) {
-            Some(names) => {
-                let values = names
-                    .pairs()
-                    .map(|(name, number)| (name.to_owned(), i64::from(number)));
-                environment.with_names(index, Arc::new(expr::EnumNames::new(values)))
-            }
-            None => environment,
-        },
-    )
+    columns.fold(RowEnvironment::new(schema.rows()), |environment, index| match schema.enum_names(Column(index)) {
+        Some(names) => {
+            let values = names.pairs().map(|(name, number)| (name.to_owned(), i64::from(number)));
+            environment.with_names(index, Arc::new(expr::EnumNames::new(values)))
+        }
+        None => environment,
+    })
 }
 
 #[derive(Default)]
@@ -98,8 +80,7 @@ impl Findings {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.errors
-            .push(Finding::error(reason, path, message, remedy));
+        self.errors.push(Finding::error(reason, path, message, remedy));
     }
 
     fn warning(
@@ -109,29 +90,17 @@ impl Findings {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.warnings
-            .push(Finding::warning(reason, path, message, remedy));
+        self.warnings.push(Finding::warning(reason, path, message, remedy));
     }
 }
 
 fn compile_schema(spec: &MessageSchema, findings: &mut Findings) -> Option<Schema> {
     let Some(text) = &spec.proto else {
         let (path, message) = match &spec.file {
-            Some(file) => (
-                "spec.schema.file",
-                format!("the text of `{file}` is not in place"),
-            ),
-            None => (
-                "spec.schema",
-                "the schema has neither `proto` nor `file`".to_owned(),
-            ),
+            Some(file) => ("spec.schema.file", format!("the text of `{file}` is not in place")),
+            None => ("spec.schema", "the schema has neither `proto` nor `file`".to_owned()),
         };
-        findings.error(
-            Reason::MissingField,
-            path,
-            message,
-            "write the Protobuf text under `proto`",
-        );
+        findings.error(Reason::MissingField, path, message, "write the Protobuf text under `proto`");
         return None;
     };
     match Schema::compile(text, &spec.message) {
@@ -153,12 +122,7 @@ fn compile_time(spec: &ParsingManifestSpec, findings: &mut Findings) -> Option<T
         Ok(rule) if !spec.timestamp.formats.is_empty() => return Some(rule),
         Ok(_) => {
             let remedy = "write at least one, such as `rfc3339`";
-            findings.error(
-                Reason::MissingField,
-                "spec.timestamp.formats",
-                "there is no format",
-                remedy,
-            );
+            findings.error(Reason::MissingField, "spec.timestamp.formats", "there is no format", remedy);
             return None;
         }
         Err(errors) => errors,
@@ -167,21 +131,11 @@ fn compile_time(spec: &ParsingManifestSpec, findings: &mut Findings) -> Option<T
         match error {
             RuleError::Format { index, error } => {
                 let path = format!("spec.timestamp.formats[{index}]");
-                findings.error(
-                    Reason::BadTime,
-                    path,
-                    error.to_string(),
-                    "see the list of formats and conversions",
-                );
+                findings.error(Reason::BadTime, path, error.to_string(), "see the list of formats and conversions");
             }
             RuleError::Zone(_) => {
                 let remedy = "write a zone such as Europe/Vienna, or an offset such as +08:00";
-                findings.error(
-                    Reason::BadTime,
-                    "spec.timestamp.zone",
-                    error.to_string(),
-                    remedy,
-                );
+                findings.error(Reason::BadTime, "spec.timestamp.zone", error.to_string(), remedy);
             }
         }
     }
@@ -210,28 +164,15 @@ fn compile_chain(
         Ok(chain) => return Some(chain),
         Err(errors) => errors,
     };
-    for ChainError {
-        step,
-        field,
-        message,
-        remedy,
-    } in errors
-    {
+    for ChainError { step, field, message, remedy } in errors {
         let reason = match field.as_str() {
             "from" => Reason::UnknownReference,
-            field if field.contains("attern") || field.contains("definitions") => {
-                Reason::BadPattern
-            }
+            field if field.contains("attern") || field.contains("definitions") => Reason::BadPattern,
             field if field.contains("schema") || field.contains("message") => Reason::BadSchema,
             _ => Reason::CannotWork,
         };
         let dot = if field.is_empty() { "" } else { "." };
-        findings.error(
-            reason,
-            format!("spec.decode[{step}]{dot}{field}"),
-            message,
-            remedy,
-        );
+        findings.error(reason, format!("spec.decode[{step}]{dot}{field}"), message, remedy);
     }
     None
 }
@@ -269,13 +210,8 @@ impl Compiler<'_> {
         self.check_redaction(&redactor);
         self.tests();
 
-        let protected = redactor
-            .protected()
-            .iter()
-            .filter_map(|column| plans.get(column.index()));
-        let protected = protected
-            .flat_map(|plan| plan.slots().iter().copied())
-            .collect();
+        let protected = redactor.protected().iter().filter_map(|column| plans.get(column.index()));
+        let protected = protected.flat_map(|plan| plan.slots().iter().copied()).collect();
         let well_known = |name: &str| table.slot(name);
         Some(ParseProgram {
             fingerprint: fingerprint(spec),
@@ -312,12 +248,7 @@ impl Compiler<'_> {
         let column = self.schema.rows().column(name);
         if column.is_none() {
             let remedy = suggest::column_remedy(self.schema.rows(), name);
-            self.findings.error(
-                Reason::UnknownColumn,
-                path,
-                format!("the message has no column `{name}`"),
-                remedy,
-            );
+            self.findings.error(Reason::UnknownColumn, path, format!("the message has no column `{name}`"), remedy);
         }
         column
     }
@@ -327,13 +258,7 @@ impl Compiler<'_> {
     }
 
     /// A column of one of these types, or a finding.
-    fn column_of(
-        &mut self,
-        path: &str,
-        name: &str,
-        kinds: &[ColumnType],
-        what: &str,
-    ) -> Option<Column> {
+    fn column_of(&mut self, path: &str, name: &str, kinds: &[ColumnType], what: &str) -> Option<Column> {
         let column = self.column(path, name)?;
         if self.kind(column).is_some_and(|kind| kinds.contains(&kind)) {
             return Some(column);

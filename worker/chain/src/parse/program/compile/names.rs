@@ -27,52 +27,27 @@ impl Compiler<'_> {
         let message = |name: &str| format!("no decode step extracts `{name}`");
         if !given(&spec.timestamp.from) {
             let name = &spec.timestamp.from;
-            self.findings.error(
-                Reason::UnknownReference,
-                "spec.timestamp.from",
-                message(name),
-                remedy(name),
-            );
+            self.findings.error(Reason::UnknownReference, "spec.timestamp.from", message(name), remedy(name));
         }
         for (index, field) in spec.fields.iter().enumerate() {
             if let Some(name) = field.from.as_deref().filter(|name| !given(name)) {
                 let path = format!("spec.fields[{index}].from");
-                self.findings
-                    .error(Reason::UnknownReference, path, message(name), remedy(name));
+                self.findings.error(Reason::UnknownReference, path, message(name), remedy(name));
             }
-            for (place, name) in field
-                .first_of
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| !given(name))
-            {
+            for (place, name) in field.first_of.iter().enumerate().filter(|(_, name)| !given(name)) {
                 let path = format!("spec.fields[{index}].firstOf[{place}]");
-                self.findings
-                    .error(Reason::UnknownReference, path, message(name), remedy(name));
+                self.findings.error(Reason::UnknownReference, path, message(name), remedy(name));
             }
         }
         for info in self.schema.rows().columns() {
-            let entry = spec
-                .fields
-                .iter()
-                .position(|field| field.name == info.name.as_str());
-            let sourced = entry.is_some_and(|entry| {
-                has_source(&spec.fields[entry]) || spec.fields[entry].default.is_some()
-            });
+            let entry = spec.fields.iter().position(|field| field.name == info.name.as_str());
+            let sourced =
+                entry.is_some_and(|entry| has_source(&spec.fields[entry]) || spec.fields[entry].default.is_some());
             if !sourced && !given(&info.name) {
-                let path = entry.map_or("spec.schema".to_owned(), |entry| {
-                    format!("spec.fields[{entry}]")
-                });
-                let message = format!(
-                    "column `{}` never gets a value: no decode step extracts `{}`",
-                    info.name, info.name
-                );
-                self.findings.warning(
-                    Reason::Unused,
-                    path,
-                    message,
-                    "write a field with `from`, or remove the column",
-                );
+                let path = entry.map_or("spec.schema".to_owned(), |entry| format!("spec.fields[{entry}]"));
+                let message =
+                    format!("column `{}` never gets a value: no decode step extracts `{}`", info.name, info.name);
+                self.findings.warning(Reason::Unused, path, message, "write a field with `from`, or remove the column");
             }
         }
     }
@@ -84,45 +59,25 @@ impl Compiler<'_> {
             Ok(filter) => Some(filter),
             Err(error) => {
                 let message = format!("column {}: {}", error.column, error.message);
-                self.findings
-                    .error(Reason::BadExpression, "spec.filter", message, error.remedy);
+                self.findings.error(Reason::BadExpression, "spec.filter", message, error.remedy);
                 None
             }
         }
     }
 
     pub(super) fn key(&mut self) -> Option<Column> {
-        let kinds = [
-            ColumnType::String,
-            ColumnType::Bytes,
-            ColumnType::Int,
-            ColumnType::Enum,
-        ];
+        let kinds = [ColumnType::String, ColumnType::Bytes, ColumnType::Int, ColumnType::Enum];
         let name = self.spec.key.as_ref()?;
-        self.column_of(
-            "spec.key",
-            name,
-            &kinds,
-            "a key is a text or a whole number",
-        )
+        self.column_of("spec.key", name, &kinds, "a key is a text or a whole number")
     }
 
     pub(super) fn dimensions(&mut self) -> Vec<Column> {
-        let kinds = [
-            ColumnType::String,
-            ColumnType::Int,
-            ColumnType::Enum,
-            ColumnType::Bool,
-        ];
+        let kinds = [ColumnType::String, ColumnType::Int, ColumnType::Enum, ColumnType::Bool];
         let mut columns = Vec::new();
         for (index, name) in self.spec.dimensions.iter().enumerate() {
             let path = format!("spec.dimensions[{index}]");
-            let column = self.column_of(
-                &path,
-                name,
-                &kinds,
-                "a dimension is a text, a whole number, an enum or a bool",
-            );
+            let column =
+                self.column_of(&path, name, &kinds, "a dimension is a text, a whole number, an enum or a bool");
             if let Some(column) = column {
                 if columns.contains(&column) {
                     self.findings.error(
@@ -143,10 +98,7 @@ impl Compiler<'_> {
         let mut metrics: Vec<Metric> = Vec::new();
         for (index, metric) in self.spec.metrics.iter().enumerate() {
             let path = format!("spec.metrics[{index}]");
-            if metrics
-                .iter()
-                .any(|known| known.name == metric.name.as_str())
-            {
+            if metrics.iter().any(|known| known.name == metric.name.as_str()) {
                 let message = format!("metric `{}` stands twice", metric.name);
                 self.findings.error(
                     Reason::DuplicateName,
@@ -155,19 +107,10 @@ impl Compiler<'_> {
                     "give one of them another name",
                 );
             }
-            let column = self.column_of(
-                &format!("{path}.column"),
-                &metric.column,
-                &kinds,
-                "a metric is a number",
-            );
+            let column = self.column_of(&format!("{path}.column"), &metric.column, &kinds, "a metric is a number");
             if let Some(column) = column {
                 let unit = metric.unit.as_deref().unwrap_or_default().to_owned();
-                metrics.push(Metric {
-                    name: metric.name.to_string(),
-                    column,
-                    unit,
-                });
+                metrics.push(Metric { name: metric.name.to_string(), column, unit });
             }
         }
         metrics
@@ -176,21 +119,11 @@ impl Compiler<'_> {
     pub(super) fn multiline(&mut self) -> Option<Multiline> {
         let spec = self.spec.multiline.as_ref()?;
         let what = "lines can only be appended to a string";
-        let column = self.column_of(
-            "spec.multiline.field",
-            &spec.field,
-            &[ColumnType::String],
-            what,
-        );
+        let column = self.column_of("spec.multiline.field", &spec.field, &[ColumnType::String], what);
         match Multiline::compile(spec, column.unwrap_or(Column(u16::MAX))) {
             Ok(multiline) => column.map(|_| multiline),
             Err(problem) => {
-                self.findings.error(
-                    Reason::BadPattern,
-                    "spec.multiline.start",
-                    problem.to_string(),
-                    problem.remedy(),
-                );
+                self.findings.error(Reason::BadPattern, "spec.multiline.start", problem.to_string(), problem.remedy());
                 None
             }
         }
@@ -199,12 +132,7 @@ impl Compiler<'_> {
     pub(super) fn templates(&mut self) -> Option<(Column, Templates)> {
         let spec = self.spec.templates.as_ref()?;
         let what = "templates are mined from text";
-        let column = self.column_of(
-            "spec.templates.field",
-            &spec.field,
-            &[ColumnType::String],
-            what,
-        )?;
+        let column = self.column_of("spec.templates.field", &spec.field, &[ColumnType::String], what)?;
         Some((column, spec.clone()))
     }
 
