@@ -105,7 +105,7 @@ impl Sinks {
 /// Id and revision of an aggregate.
 pub fn id_and_revision(programs: &Programs, payload: &[u8]) -> Option<(u128, u32)> {
     let record = AggregateRecord::load(&mut Reader::new(payload)).ok()?;
-    Some((record.id(&programs.definition).0, record.revision))
+    Some((record.id(&programs.main.definition).0, record.revision))
 }
 
 impl World<'_> {

@@ -14,7 +14,6 @@ use logloom_chain::compile::{Input, compile};
 use logloom_chain::id::Origin;
 use logloom_chain::parse::program::ParseProgram;
 use logloom_chain::parse::redact::{Key, KeyRef, SecretSource};
-use logloom_chain::stage::definition::Definition;
 use logloom_chain::stage::plan::{Plan, SourcePartition};
 use logloom_chain::time::Span;
 use logloom_crds::finding::Finding;
@@ -56,8 +55,6 @@ pub struct Programs {
     pub other: Arc<Program>,
     /// Tasks and links.
     pub plan: Arc<Plan>,
-    /// Names, for ids of aggregates.
-    pub definition: Arc<Definition>,
 }
 
 /// Everything that a run may draw.
@@ -136,7 +133,7 @@ impl Programs {
             let source = pipeline.source(partition);
             let number = (0..partition).filter(|other| pipeline.source(*other) == source).count() as u32;
             let name = main.sources[usize::from(source)].name.as_str();
-            let origin = Origin::new(&main.tenant, name, u128::from(source) + 1, number);
+            let origin = Origin::new(&main.definition.tenant, name, u128::from(source) + 1, number);
             SourcePartition { source: SourceIndex(source), number, origin }
         };
         let partitions = (0..PARTITIONS).map(origin).collect();
@@ -145,14 +142,13 @@ impl Programs {
             return Err(SetupError { findings: format!("{pipeline:?}: panes in ingest: {panes_in_ingest}") });
         }
         let plan = Arc::new(Plan { partitions, joins: JOINS, panes: PANES, events, panes_in_ingest });
-        let definition = Arc::new(Definition::of(&main));
         let (tight, other) = (Arc::new(program("2", "3")?), Arc::new(program("1", "1000")?));
-        Ok(Self { pipeline, definition, main, tight, other, plan })
+        Ok(Self { pipeline, main, tight, other, plan })
     }
 
     /// Whether windows take every correction: no line is later than they allow.
     pub fn corrects_all(&self) -> bool {
-        self.main.windows.iter().all(|window| window.lateness >= Span::seconds(3_600))
+        self.main.definition.windows.iter().all(|window| window.lateness >= Span::seconds(3_600))
     }
 }
 

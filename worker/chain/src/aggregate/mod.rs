@@ -11,9 +11,9 @@
 //! Without `values` an object has the usual ones of every metric ([`default_values`]). Without `emitWhen` it goes out
 //! for every window with events.
 
+use crate::compile::definition::Definition;
 use crate::compile::shape::{Aggregate, MetricIndex, MetricKind, Reference, WindowInput};
 use crate::id::Id;
-use crate::stage::definition::Definition;
 use crate::stage::object::Object;
 use crate::time::EventTime;
 use crate::window::records::Scalar;

@@ -6,8 +6,8 @@
 //!  baseline.p99(latency_ms) (210 ms); count is 1,234.
 //! ```
 
+use crate::compile::definition::Definition;
 use crate::compile::shape::{Aggregate, Reference, WindowInput};
-use crate::stage::definition::Definition;
 use crate::time::EventTime;
 use crate::window::records::Scalar;
 

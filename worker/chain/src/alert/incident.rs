@@ -15,9 +15,9 @@
 //! All changes of one instant are applied before anything is decided, so the order in which they arrive is of no matter.
 
 use super::record::{AlertChange, AlertOutput, AlertPhase, AlertRecord, IncidentPhase, IncidentRecord};
+use crate::compile::definition::Definition;
 use crate::compile::shape::{LevelIndex, Severity};
 use crate::id::{Id, IdBuilder};
-use crate::stage::definition::Definition;
 use crate::time::{EventTime, Span};
 use crate::window::scope::{Tag, values};
 use crate::wire::{Reader, WireError, Writer};

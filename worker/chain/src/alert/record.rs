@@ -1,9 +1,9 @@
 //! What travels from ANALYZE to ALERT, and what goes out to people.
 
 use super::state::Resolution;
+use crate::compile::definition::Definition;
 use crate::compile::shape::{AlertRule, Severity};
 use crate::id::Id;
-use crate::stage::definition::Definition;
 use crate::stage::object::Object;
 use crate::time::EventTime;
 use crate::window::records::Scalar;

@@ -9,6 +9,7 @@
 //!  ParsingManifest ┘   (observation)     (levels, pane width)        (window expressions)
 //! ```
 
+pub mod definition;
 mod detect;
 mod findings;
 mod local;
@@ -23,11 +24,12 @@ pub use local::{LocalInputs, check_local};
 
 use crate::parse::program::ParseProgram;
 use crate::window::plan::is_of_panes;
+use definition::Definition;
 use findings::Findings;
 use logloom_crds::finding::Finding;
 use logloom_crds::pipeline::TenantPipelineSpec;
 use logloom_crds::tenant::TenantSpec;
-use program::{Augment, Join, LOGIC_VERSION, Limits, Program, Source, Window};
+use program::{Augment, Join, LOGIC_VERSION, Program, Source, Window};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -87,26 +89,25 @@ fn build(input: &Input<'_>, findings: &mut Findings) -> Option<Program> {
     check_quota(input, findings);
     let sources = sources?;
     let panes_in_ingest = panes_in_ingest(&sources, join.as_ref(), &windows, &augment);
-    Some(Program {
+    let definition = Definition {
         tenant: input.tenant.to_owned(),
         pipeline: input.name.to_owned(),
-        generation: generation(input),
-        sources,
-        join,
         dimensions: scopes.dimensions,
         levels: scopes.levels,
         metrics: metrics.metrics,
         windows,
         pane,
-        panes_in_ingest,
         augment,
         regimes: detectors.regimes,
         baselines: detectors.baselines,
         dynamic_scoping: detectors.dynamic_scoping,
         aggregates,
         alerts,
-        limits: Limits { live_scopes: spec.limits.live_scopes, templates: MAX_TEMPLATES },
-    })
+        sources: sources.iter().map(|source| source.name.clone()).collect(),
+        live_scopes: spec.limits.live_scopes,
+        templates: MAX_TEMPLATES,
+    };
+    Some(Program { definition: Arc::new(definition), generation: generation(input), sources, join, panes_in_ingest })
 }
 
 /// See [`Program::panes_in_ingest`].

@@ -6,6 +6,7 @@
 //! Dimensions, levels, metrics and windows are numbered in the order of the resources. A *level* is one
 //! entry of `scopes` (a list of dimensions); a *scope* is a level with a value for each dimension.
 
+use super::definition::Definition;
 pub use super::shape::*;
 use crate::parse::program::ParseProgram;
 use crate::parse::template;
@@ -20,27 +21,14 @@ pub const LOGIC_VERSION: u32 = 1;
 /// A pipeline, compiled.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Tenant name; part of every id.
-    pub tenant: String,
-    /// Pipeline name.
-    pub pipeline: String,
+    /// What windows hold and rules say: all that the stages behind the panes run.
+    pub definition: Arc<Definition>,
     /// Hash of the definition and [`LOGIC_VERSION`]; state of another generation is never loaded.
     pub generation: u64,
     /// Sources in the order of `spec.sources`.
     pub sources: Vec<Source>,
     /// How events of several sources come together.
     pub join: Option<Join>,
-    /// Names of all dimensions that levels use, each once.
-    pub dimensions: Vec<String>,
-    /// Scope levels, coarse to fine.
-    pub levels: Vec<Level>,
-    /// Metrics.
-    pub metrics: Vec<Metric>,
-    /// Windows.
-    pub windows: Vec<Window>,
-    /// Width of the panes that time windows are made of (greatest common divisor of sizes and
-    /// slides); zero when there is no tumbling or sliding window.
-    pub pane: Span,
     /// Ingest folds the panes itself, and its panes link needs no `joins` hop (rule R25).
     ///
     /// So it is for a pipeline with windows that are all made of panes and in which nothing has to be brought together
@@ -55,20 +43,6 @@ pub struct Program {
     ///
     /// Live scopes are then bounded per source partition, and a row is late by its own source's watermark.
     pub panes_in_ingest: bool,
-    /// Closed window values that events take along.
-    pub augment: Vec<Augment>,
-    /// Regime shift detectors.
-    pub regimes: Vec<Regime>,
-    /// Common baseline detectors.
-    pub baselines: Vec<Baseline>,
-    /// Scopes with too few samples report at their parent.
-    pub dynamic_scoping: Option<DynamicScoping>,
-    /// Aggregation rules.
-    pub aggregates: Vec<AggregateRule>,
-    /// Alert rules.
-    pub alerts: Vec<AlertRule>,
-    /// Bounds of state.
-    pub limits: Limits,
 }
 
 /// Removal of lines that were shipped twice.

@@ -401,12 +401,3 @@ pub enum Severity {
     /// Wakes a person.
     Page,
 }
-
-/// Bounds of state; at a bound the stage does what rule R18 says and counts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Live scopes of one task; beyond it new scopes fold into their parent.
-    pub live_scopes: u32,
-    /// Distinct templates of one source partition.
-    pub templates: u32,
-}

@@ -13,9 +13,9 @@
 
 use crate::alert::AlertChange;
 use crate::alert::incident::Book;
+use crate::compile::definition::Definition;
 use crate::compile::program::Program;
 use crate::log::{Fold, Frame, Offset, Outputs, Position, Received, Receiver, Rules, Stage, Upstream};
-use crate::stage::definition::Definition;
 use crate::stage::insight::{Insight, InsightKind};
 use crate::stage::plan::{Plan, alert_link};
 use crate::time::EventTime;
@@ -209,7 +209,7 @@ impl AlertTask {
     /// A task before its first frame.
     pub fn new(program: Arc<Program>, plan: Arc<Plan>, rules: Rules) -> Self {
         let receiver = Receiver::new(plan.insights_upstreams(), rules);
-        Self { receiver, alerting: Alerting::new(Arc::new(Definition::of(&program))) }
+        Self { receiver, alerting: Alerting::new(Arc::clone(&program.definition)) }
     }
 
     /// A task from what [`Stage::save`] wrote.
@@ -223,7 +223,7 @@ impl AlertTask {
         input: &mut Reader<'_>,
     ) -> Result<Self, WireError> {
         let receiver = Receiver::load(input, rules)?;
-        let alerting = Alerting::load(Arc::new(Definition::of(&program)), input)?;
+        let alerting = Alerting::load(Arc::clone(&program.definition), input)?;
         Ok(Self { receiver, alerting })
     }
 

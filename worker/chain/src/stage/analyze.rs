@@ -39,9 +39,9 @@ pub use news::WARM_UP;
 pub use plan::{AnalyzePlan, SAMPLE_SILENCE, pane_plan};
 pub use task::AnalyzeTask;
 
+use crate::compile::definition::Definition;
 use crate::compile::shape::WindowIndex;
 use crate::log::{Position, Rules, Upstream};
-use crate::stage::definition::Definition;
 use crate::stage::insight::save_finding;
 use crate::time::{EventTime, Span};
 use crate::window::records::{Panes, Record, Samples};

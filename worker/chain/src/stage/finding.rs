@@ -1,9 +1,9 @@
 //! Findings of the detectors: what the findings outlet carries.
 
 use crate::alert::record::{Numbers, load_numbers, save_numbers, write_numbers};
+use crate::compile::definition::Definition;
 use crate::compile::shape::{MetricIndex, WindowIndex};
 use crate::id::Id;
-use crate::stage::definition::Definition;
 use crate::stage::object::Object;
 use crate::time::EventTime;
 use crate::wire::{Reader, WireError, Writer};

@@ -79,7 +79,7 @@ fn write_member_parts(program: &Program, member: &Member<'_>, object: &mut Objec
 fn write_augment(program: &Program, event: &EventRecord<'_>, object: &mut Object<'_>) {
     let mut all = object.object("augment");
     for (index, end, values) in &event.augment {
-        let Some(augment) = program.augment.get(usize::from(*index)) else { continue };
+        let Some(augment) = program.definition.augment.get(usize::from(*index)) else { continue };
         let mut one = all.object(&augment.name);
         one.shown("end", *end);
         for ((name, _), value) in augment.values.iter().zip(values) {

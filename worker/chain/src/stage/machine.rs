@@ -334,7 +334,7 @@ impl Machine {
             };
             let mut slot = Slot::load(load, Upstream(u32::from(number)), &plan.analyze_links(&program), rules, input)?;
             slot.out = slot.out.sending_as(analyze_link::FEEDBACK, Plan::feedback_upstream(number));
-            let fed_back = if program.augment.is_empty() { &[] } else { correlate.as_slice() };
+            let fed_back = if program.definition.augment.is_empty() { &[] } else { correlate.as_slice() };
             for (receiver, task) in fed_back.iter().enumerate() {
                 let task: &Slot<CorrelateTask> = task;
                 let has = task.stage.receiver().cursor(Plan::feedback_upstream(number)).map(|cursor| cursor.next);

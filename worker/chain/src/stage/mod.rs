@@ -10,7 +10,6 @@
 pub mod alert;
 pub mod analyze;
 pub mod correlate;
-pub mod definition;
 pub mod events;
 pub mod finding;
 pub mod ingest;

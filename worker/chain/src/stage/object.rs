@@ -1,7 +1,7 @@
 //! JSON objects, written field by field: the order is that of the calls, numbers are written in one way.
 
+use crate::compile::definition::Definition;
 use crate::parse::schema::{write_float, write_integer, write_text};
-use crate::stage::definition::Definition;
 use crate::time::EventTime;
 use crate::window::records::Scalar;
 use std::io::Write;

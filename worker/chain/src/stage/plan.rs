@@ -167,7 +167,7 @@ impl Plan {
     /// The links of an analyze task. Nothing goes back where no event takes values along: correlate would wait for the mark of
     /// a sender that its plan does not know.
     pub fn analyze_links(&self, program: &Program) -> Vec<LinkSpec> {
-        let back = if program.augment.is_empty() { 0 } else { self.joins };
+        let back = if program.definition.augment.is_empty() { 0 } else { self.joins };
         vec![link("insights", 1, true), link("feedback", back, false)]
     }
 
@@ -189,7 +189,7 @@ impl Plan {
     /// Upstreams of a correlate task, and whether their marks count for time.
     pub fn joins_upstreams(&self, program: &Program) -> Vec<(Upstream, bool)> {
         let sources = (0..self.partitions.len() as u32).map(|number| (Upstream(number), true));
-        let feedback = if program.augment.is_empty() { 0 } else { u32::from(self.panes) };
+        let feedback = if program.definition.augment.is_empty() { 0 } else { u32::from(self.panes) };
         sources.chain((0..feedback).map(|number| (Upstream(FEEDBACK + number), false))).collect()
     }
 

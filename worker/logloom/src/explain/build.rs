@@ -12,7 +12,7 @@ use serde_json::Value;
 pub fn chart(compilation: &Compilation, pipeline: &Loaded<TenantPipeline>, program: &Program) -> Chart {
     let spec = &pipeline.resource.spec;
     let mut chart = Chart {
-        title: format!("{}/{}", program.tenant, program.pipeline),
+        title: format!("{}/{}", program.definition.tenant, program.definition.pipeline),
         description: spec.description.as_ref().map_or_else(String::new, |text| text.as_str().to_owned()),
         ..Chart::default()
     };
@@ -39,7 +39,7 @@ pub fn chart(compilation: &Compilation, pipeline: &Loaded<TenantPipeline>, progr
     chart.arrows.push(arrow("ingest", "correlate", &key));
     chart.arrows.push(arrow(panes_from(program), "analyze", "panes by cohort"));
     chart.arrows.push(arrow("analyze", "alert", "insights"));
-    if !program.augment.is_empty() {
+    if !program.definition.augment.is_empty() {
         chart.arrows.push(arrow("analyze", "correlate", "closed values"));
     }
     let mined = program.sources.iter().any(|source| source.mining.is_some());

@@ -4,11 +4,11 @@ use super::words::{counted, level, shape, span};
 use super::{Block, Room};
 use logloom_chain::alert::incident::QUIET;
 use logloom_chain::alert::record::severity_name;
+use logloom_chain::compile::definition::quantile_name;
 use logloom_chain::compile::program::{
     JoinMode, LevelIndex, MetricIndex, MetricKind, Program, Window, WindowIndex, WindowKind,
 };
 use logloom_chain::stage::analyze::SAMPLE_SILENCE;
-use logloom_chain::stage::definition::quantile_name;
 use logloom_chain::time::Span;
 use logloom_chain::window::plan::SILENT_CLOSES;
 use logloom_crds::pipeline::{self as api, TenantPipelineSpec};
@@ -78,7 +78,7 @@ pub(super) fn correlate(program: &Program, spec: &TenantPipelineSpec) -> Block {
     block.fact("takes along", augment(program, spec));
     state.push(panes_bound(program));
     block.fact("state", state.join("; "));
-    let samples = if program.windows.iter().any(takes_samples) {
+    let samples = if program.definition.windows.iter().any(takes_samples) {
         " and raw samples for session and count windows"
     } else {
         ", no events"
@@ -89,8 +89,12 @@ pub(super) fn correlate(program: &Program, spec: &TenantPipelineSpec) -> Block {
 
 /// What bounds the open panes of a task.
 fn panes_bound(program: &Program) -> String {
-    let panes = if program.pane > Span::ZERO { format!("panes of {} for ", span(program.pane)) } else { String::new() };
-    format!("{panes}at most {} live scopes; beyond, new ones count at their parent", program.limits.live_scopes)
+    let panes = if program.definition.pane > Span::ZERO {
+        format!("panes of {} for ", span(program.definition.pane))
+    } else {
+        String::new()
+    };
+    format!("{panes}at most {} live scopes; beyond, new ones count at their parent", program.definition.live_scopes)
 }
 
 /// Windows that panes cannot make: each needs the values one by one.
@@ -119,7 +123,7 @@ fn join_text(program: &Program, join: &api::Join) -> String {
 }
 
 fn metric_name(program: &Program, metric: MetricIndex) -> &str {
-    program.metrics.get(usize::from(metric.0)).map_or("?", |metric| metric.name.as_str())
+    program.definition.metrics.get(usize::from(metric.0)).map_or("?", |metric| metric.name.as_str())
 }
 
 /// Every metric with what feeds it. Those of manifests have no entry in the pipeline.
@@ -142,7 +146,7 @@ fn spec_metrics(program: &Program, spec: &TenantPipelineSpec) -> String {
         };
         format!("{}: {what}{source}{unit}", metric.name)
     };
-    program.metrics.iter().map(text).collect::<Vec<_>>().join("; ")
+    program.definition.metrics.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 fn augment(program: &Program, spec: &TenantPipelineSpec) -> String {
@@ -156,7 +160,7 @@ fn augment(program: &Program, spec: &TenantPipelineSpec) -> String {
             level(program, augment.level)
         )
     };
-    program.augment.iter().zip(&spec.augment).map(text).collect::<Vec<_>>().join("; ")
+    program.definition.augment.iter().zip(&spec.augment).map(text).collect::<Vec<_>>().join("; ")
 }
 
 /// The analyze stage.
@@ -164,11 +168,11 @@ pub(super) fn analyze(program: &Program, spec: &TenantPipelineSpec) -> Block {
     let mut block = Block::new("analyze", Room::Stage, "analyze: windows close, detectors look, rules decide");
     block.fact("task", "one per partition of the panes");
     block.fact("key", cohorts(program));
-    for window in &program.windows {
+    for window in &program.definition.windows {
         block.fact(format!("window {}", window.name), window_text(program, window));
     }
     detectors(program, &mut block);
-    for (rule, resource) in program.aggregates.iter().zip(&spec.aggregate) {
+    for (rule, resource) in program.definition.aggregates.iter().zip(&spec.aggregate) {
         let when = resource.emit_when.as_ref().map_or_else(String::new, |when| format!(", when {when}"));
         let values: Vec<&str> = resource.values.keys().map(|name| name.as_str()).collect();
         let values = if values.is_empty() { "every metric's usual values".to_owned() } else { values.join(", ") };
@@ -177,7 +181,7 @@ pub(super) fn analyze(program: &Program, spec: &TenantPipelineSpec) -> Block {
             format!("{}{when}: {values}", place(program, rule.window, rule.level)),
         );
     }
-    for (rule, resource) in program.alerts.iter().zip(&spec.alerts) {
+    for (rule, resource) in program.definition.alerts.iter().zip(&spec.alerts) {
         let resolve = resource.resolve_when.as_ref().map_or_else(String::new, |when| format!(" with {when}"));
         let text = format!(
             "{}, when {}; fires after {}, resolved after {}{resolve}",
@@ -190,13 +194,13 @@ pub(super) fn analyze(program: &Program, spec: &TenantPipelineSpec) -> Block {
     }
     let mut state = format!(
         "panes of every window until its lateness has passed; at most {} live scopes; a scope without events is forgotten after {SILENT_CLOSES} closes",
-        program.limits.live_scopes
+        program.definition.live_scopes
     );
-    if program.windows.iter().any(takes_samples) {
+    if program.definition.windows.iter().any(takes_samples) {
         state += &format!(", in session and count windows after {}", span(SAMPLE_SILENCE));
     }
     block.fact("state", state);
-    let feedback = if program.augment.is_empty() { "" } else { "; closed values, back to correlate" };
+    let feedback = if program.definition.augment.is_empty() { "" } else { "; closed values, back to correlate" };
     block.fact("emits", format!("objects, alert transitions and findings, in order of window end{feedback}"));
     block
 }
@@ -210,12 +214,12 @@ fn cohorts(program: &Program) -> String {
             None => format!("all {own}"),
         }
     };
-    let all: Vec<String> = (0u8..).zip(&program.levels).map(text).collect();
+    let all: Vec<String> = (0u8..).zip(&program.definition.levels).map(text).collect();
     if all.is_empty() { "no scopes".to_owned() } else { format!("cohorts, so that siblings meet: {}", all.join("; ")) }
 }
 
 fn place(program: &Program, window: WindowIndex, scope: LevelIndex) -> String {
-    let window = program.windows.get(usize::from(window.0)).map_or("?", |window| window.name.as_str());
+    let window = program.definition.windows.get(usize::from(window.0)).map_or("?", |window| window.name.as_str());
     format!("{window} at {}", level(program, scope))
 }
 
@@ -223,8 +227,15 @@ fn window_text(program: &Program, window: &Window) -> String {
     let levels: Vec<String> = window.levels.iter().map(|scope| level(program, *scope)).collect();
     let (panes, size) = match window.kind {
         WindowKind::Tumbling { size } | WindowKind::Sliding { size, .. } => {
-            let count = if program.pane > Span::ZERO { size.0 / program.pane.0 } else { 1 };
-            (format!(", {} of {}", counted(usize::try_from(count).unwrap_or(0), "pane"), span(program.pane)), size)
+            let count = if program.definition.pane > Span::ZERO { size.0 / program.definition.pane.0 } else { 1 };
+            (
+                format!(
+                    ", {} of {}",
+                    counted(usize::try_from(count).unwrap_or(0), "pane"),
+                    span(program.definition.pane)
+                ),
+                size,
+            )
         }
         WindowKind::Session { gap, max_length } => (String::new(), Span(gap.0 + max_length.0)),
         WindowKind::Count { .. } => (", raw samples".to_owned(), Span::ZERO),
@@ -239,11 +250,11 @@ fn window_text(program: &Program, window: &Window) -> String {
 }
 
 fn detectors(program: &Program, block: &mut Block) {
-    for regime in &program.regimes {
+    for regime in &program.definition.regimes {
         let windows: Vec<&str> = regime
             .windows
             .iter()
-            .filter_map(|index| Some(program.windows.get(usize::from(index.0))?.name.as_str()))
+            .filter_map(|index| Some(program.definition.windows.get(usize::from(index.0))?.name.as_str()))
             .collect();
         let text = format!(
             "{} of {}: Kolmogorov–Smirnov, alpha {}, distance at least {}, {} in a row",
@@ -255,7 +266,7 @@ fn detectors(program: &Program, block: &mut Block) {
         );
         block.fact("regime", text);
     }
-    for baseline in &program.baselines {
+    for baseline in &program.definition.baselines {
         let quantile = quantile_name(baseline.quantile).unwrap_or_else(|| baseline.quantile.to_string());
         let text = format!(
             "{quantile}({}) in {}: siblings against their common set; confidence {}, false discoveries {}, at least {} values, ratio at least {}",
@@ -268,7 +279,7 @@ fn detectors(program: &Program, block: &mut Block) {
         );
         block.fact("baseline", text);
     }
-    if let Some(scoping) = program.dynamic_scoping {
+    if let Some(scoping) = program.definition.dynamic_scoping {
         block.fact(
             "scoping",
             format!("a scope with too few samples to see a change by {} reports at its parent", scoping.effect),
@@ -284,17 +295,17 @@ pub(super) fn alert(program: &Program, spec: &TenantPipelineSpec) -> Block {
         "key",
         "none: insights in order of window end, rule and scope, once every analyze task has passed that end",
     );
-    for (rule, resource) in program.alerts.iter().zip(&spec.alerts) {
+    for (rule, resource) in program.definition.alerts.iter().zip(&spec.alerts) {
         let group: Vec<&str> = rule
             .group_by
             .iter()
-            .filter_map(|index| program.dimensions.get(usize::from(*index)).map(String::as_str))
+            .filter_map(|index| program.definition.dimensions.get(usize::from(*index)).map(String::as_str))
             .collect();
         let group = if group.is_empty() { String::new() } else { format!(", incidents by {}", group.join(", ")) };
         let silenced: Vec<&str> = rule
             .inhibited_by
             .iter()
-            .filter_map(|index| program.alerts.get(usize::from(*index)).map(|rule| rule.name.as_str()))
+            .filter_map(|index| program.definition.alerts.get(usize::from(*index)).map(|rule| rule.name.as_str()))
             .collect();
         let silenced =
             if silenced.is_empty() { String::new() } else { format!(", silenced by {}", silenced.join(", ")) };

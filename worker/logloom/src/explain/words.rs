@@ -17,11 +17,15 @@ pub(super) fn counted(count: usize, one: &str) -> String {
 
 /// `[org, service]`; a level without dimensions is `[]`.
 pub(super) fn level(program: &Program, level: LevelIndex) -> String {
-    program.levels.get(usize::from(level.0)).map_or_else(|| "[?]".to_owned(), |level| dimensions(program, level))
+    program
+        .definition
+        .levels
+        .get(usize::from(level.0))
+        .map_or_else(|| "[?]".to_owned(), |level| dimensions(program, level))
 }
 
 fn dimensions(program: &Program, level: &Level) -> String {
-    let name = |index: &u16| program.dimensions.get(usize::from(*index)).map_or("?", String::as_str);
+    let name = |index: &u16| program.definition.dimensions.get(usize::from(*index)).map_or("?", String::as_str);
     format!("[{}]", level.dimensions.iter().map(name).collect::<Vec<_>>().join(", "))
 }
 

@@ -35,7 +35,7 @@ pub fn ledger(program: &Program, plan: &Plan, books: &Books) -> Value {
             }));
         }
     }
-    json!({ "pipeline": program.pipeline, "sources": sources, "minutes": minutes, "short": short })
+    json!({ "pipeline": program.definition.pipeline, "sources": sources, "minutes": minutes, "short": short })
 }
 
 /// Lines that no stage can account for, over all sources.

@@ -7,7 +7,6 @@ use logloom_chain::aggregate::AggregateRecord;
 use logloom_chain::alert::record::AlertOutput;
 use logloom_chain::compile::program::Program;
 use logloom_chain::log::{Position, Upstream};
-use logloom_chain::stage::definition::Definition;
 use logloom_chain::stage::events::{DeadLetter, EventRecord, LateRecord, TemplateRecord};
 use logloom_chain::stage::finding::Finding;
 use logloom_chain::stage::json;
@@ -76,7 +75,6 @@ struct Output {
 /// Writes records of the chain as JSON objects.
 pub struct Encoder {
     program: Arc<Program>,
-    definition: Definition,
     plan: Plan,
 }
 
@@ -130,7 +128,7 @@ impl Outputs {
 impl Encoder {
     /// For the records of a machine with this program and plan.
     pub fn new(program: Arc<Program>, plan: Plan) -> Self {
-        Self { definition: Definition::of(&program), program, plan }
+        Self { program, plan }
     }
 
     /// Appends one record as a JSON object. Ledger entries have none.
@@ -144,7 +142,8 @@ impl Encoder {
         payload: &[u8],
         line: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        let Self { program, definition, plan } = self;
+        let Self { program, plan } = self;
+        let definition = &program.definition;
         let partition = plan.partition(upstream);
         let source = partition
             .and_then(|partition| program.sources.get(usize::from(partition.source.0)))

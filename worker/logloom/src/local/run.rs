@@ -132,7 +132,7 @@ pub fn plan(program: &Program, partitions: &[Partition]) -> Plan {
     let partition = |partition: &Partition| {
         let source = program.sources.iter().position(|source| source.name == partition.source).unwrap_or(0) as u16;
         let place = hash64(file_name(&partition.place).as_bytes());
-        let origin = Origin::new(&program.tenant, &partition.source, u128::from(place), partition.number);
+        let origin = Origin::new(&program.definition.tenant, &partition.source, u128::from(place), partition.number);
         SourcePartition { source: SourceIndex(source), number: partition.number, origin }
     };
     Plan {

@@ -5,6 +5,7 @@
 
 use super::{Difference, compare::compare};
 use crate::local::output::Encoder;
+use logloom_chain::compile::definition::Definition;
 use logloom_chain::compile::program::{AggregateRule, Program, SourceIndex};
 use logloom_chain::id::Origin;
 use logloom_chain::log::{Position, RawLine, Upstream};
@@ -87,7 +88,7 @@ fn unknown_sources(program: &Program, test: &PipelineTest) -> Vec<(String, Diffe
 type Records = BTreeMap<&'static str, Vec<Value>>;
 
 fn records(program: &Arc<Program>, test: &PipelineTest) -> Result<Records, TestError> {
-    let own_rules = program.aggregates.len();
+    let own_rules = program.definition.aggregates.len();
     let program = match test.expect.windows {
         Some(_) => Arc::new(with_window_rules(program)),
         None => Arc::clone(program),
@@ -95,7 +96,7 @@ fn records(program: &Arc<Program>, test: &PipelineTest) -> Result<Records, TestE
     let plan = plan(&program);
     let mut collector = Collector {
         encoder: Encoder::new(Arc::clone(&program), plan.clone()),
-        own_rules: program.aggregates.iter().take(own_rules).map(|rule| rule.name.clone()).collect(),
+        own_rules: program.definition.aggregates.iter().take(own_rules).map(|rule| rule.name.clone()).collect(),
         records: Records::new(),
         line: Vec::new(),
     };
@@ -119,9 +120,9 @@ fn records(program: &Arc<Program>, test: &PipelineTest) -> Result<Records, TestE
 /// Windows leave the chain as objects of aggregation rules. These rules, one per window and scope level, make every closed
 /// window leave it.
 fn with_window_rules(program: &Program) -> Program {
-    let mut program = program.clone();
-    for (window, shape) in (0u8..).zip(&program.windows) {
-        program.aggregates.extend(shape.levels.iter().map(|level| AggregateRule {
+    let mut definition = Definition::clone(&program.definition);
+    for (window, shape) in (0u8..).zip(&program.definition.windows) {
+        definition.aggregates.extend(shape.levels.iter().map(|level| AggregateRule {
             // No rule of a pipeline has a name with a blank.
             name: format!("window {window} {}", level.0),
             level: *level,
@@ -130,7 +131,7 @@ fn with_window_rules(program: &Program) -> Program {
             values: Vec::new(),
         }));
     }
-    program
+    Program { definition: Arc::new(definition), ..program.clone() }
 }
 
 /// One partition per source.
@@ -138,7 +139,7 @@ fn plan(program: &Program) -> Plan {
     let partition = |(index, source): (u16, &logloom_chain::compile::program::Source)| SourcePartition {
         source: SourceIndex(index),
         number: 0,
-        origin: Origin::new(&program.tenant, &source.name, 0, 0),
+        origin: Origin::new(&program.definition.tenant, &source.name, 0, 0),
     };
     Plan {
         partitions: (0u16..).zip(&program.sources).map(partition).collect(),

@@ -39,7 +39,7 @@ pub fn compare(world: &World<'_>, objects: &[(Upstream, Records)]) -> Result<Opt
     let mut last: BTreeMap<Key, (u32, Total)> = BTreeMap::new();
     for (_, payload) in objects.iter().flat_map(|(_, records)| records) {
         let Ok(record) = AggregateRecord::load(&mut Reader::new(payload)) else { continue };
-        let key = (record.rule, record.end.0, world.programs.definition.scope_text(&record.scope));
+        let key = (record.rule, record.end.0, world.programs.main.definition.scope_text(&record.scope));
         if world.shape.strict && record.revision > 0 {
             return Err(Violation::new("CORRECTED", format!("{key:?} is corrected, though no line is out of bounds")));
         }
@@ -116,6 +116,6 @@ fn seen(programs: &Programs, record: &AggregateRecord) -> Total {
 }
 
 fn value_at(programs: &Programs, rule: u16, name: &str) -> Option<usize> {
-    let rule = programs.definition.aggregates.get(usize::from(rule))?;
+    let rule = programs.main.definition.aggregates.get(usize::from(rule))?;
     rule.values.iter().position(|(other, _)| other == name)
 }

@@ -3,10 +3,10 @@
 use super::history::Past;
 use super::plan::{Bound, Work};
 use super::siblings::Standing;
+use crate::compile::definition::Definition;
 use crate::compile::shape::{Aggregate, MetricIndex, MetricKind, Reference, WindowInput};
 use crate::row::Cell;
 use crate::sketch::DdSketch;
-use crate::stage::definition::Definition;
 use crate::time::Span;
 use crate::window::records::Scalar;
 use crate::window::value::{Accumulator, Layout, Value};

@@ -4,9 +4,9 @@
 //! everything is new. It is reported when time has passed its first line, so that all partitions have been heard.
 
 use crate::alert::explain::number;
+use crate::compile::definition::Definition;
 use crate::compile::shape::LevelIndex;
 use crate::id::Id;
-use crate::stage::definition::Definition;
 use crate::stage::finding::{Finding, FindingKind};
 use crate::time::{EventTime, Span};
 use crate::window::records::{Coarsened, NewTemplate, Scalar};

@@ -4,6 +4,7 @@
 //! computed once per scope; a rule's own cells are picked from it.
 
 use crate::aggregate::default_values;
+use crate::compile::definition::Definition;
 use crate::compile::program::Program;
 use crate::compile::shape::{
     Aggregate, LevelIndex, MetricIndex, Reference, WindowExpression, WindowIndex, WindowInput,
@@ -11,7 +12,6 @@ use crate::compile::shape::{
 use crate::detect::baseline::BaselineRule;
 use crate::detect::power::needed_samples;
 use crate::detect::regime::RegimeRule;
-use crate::stage::definition::Definition;
 use crate::time::Span;
 use crate::window::classes::Classes;
 use crate::window::plan::{SILENT_CLOSES, is_of_panes};
@@ -287,7 +287,7 @@ pub fn pane_plan(definition: &Definition, partitions: u32) -> PanePlan {
 impl PanePlan {
     /// The plan of the panes of a program that are sent to so many partitions.
     pub fn of(program: &Program, partitions: u32) -> Self {
-        pane_plan(&Definition::of(program), partitions)
+        pane_plan(&program.definition, partitions)
     }
 }
 

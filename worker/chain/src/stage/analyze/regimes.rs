@@ -3,10 +3,10 @@
 use super::inputs::{RegimeSaid, sketch};
 use super::plan::{AnalyzePlan, Work};
 use crate::alert::explain::number;
+use crate::compile::definition::Definition;
 use crate::compile::shape::MetricIndex;
 use crate::detect::Side;
 use crate::detect::regime::{Against, Close, Regime, Shift};
-use crate::stage::definition::Definition;
 use crate::stage::finding::{Finding, FindingKind};
 use crate::time::EventTime;
 use crate::window::records::Scalar;

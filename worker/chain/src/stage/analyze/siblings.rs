@@ -6,11 +6,11 @@
 use super::inputs::sketch;
 use super::plan::{AnalyzePlan, Work};
 use crate::alert::explain::number;
+use crate::compile::definition::Definition;
 use crate::compile::shape::MetricIndex;
 use crate::detect::Side;
 use crate::detect::baseline::{Baseline, Common, ScopeNumbers, ScopeVerdict, find};
 use crate::sketch::DdSketch;
-use crate::stage::definition::Definition;
 use crate::stage::finding::{Finding, FindingKind};
 use crate::time::EventTime;
 use crate::window::records::Scalar;
@@ -241,7 +241,7 @@ impl Place<'_> {
         let rule = &self.definition.baselines[detector];
         let unit = self.definition.unit(rule.metric);
         let shown = |value: f64| if unit.is_empty() { number(value) } else { format!("{} {unit}", number(value)) };
-        let quantile = crate::stage::definition::quantile_name(rule.quantile)
+        let quantile = crate::compile::definition::quantile_name(rule.quantile)
             .unwrap_or_else(|| format!("quantile {}", rule.quantile));
         let metric = self.definition.metric(rule.metric).map_or("", |metric| metric.name.as_str());
         let (word, times) = match side {

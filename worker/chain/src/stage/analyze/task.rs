@@ -4,7 +4,7 @@ use super::{Analyze, AnalyzePlan, AnalyzeSink};
 use crate::compile::program::Program;
 use crate::log::frame::Provisionals;
 use crate::log::{Fold, Frame, Offset, Outputs, Position, Received, Receiver, Rules, Stage, Upstream};
-use crate::stage::definition::Definition;
+
 use crate::stage::plan::{Plan, analyze_link};
 use crate::time::EventTime;
 use crate::window::PanePlan;
@@ -78,7 +78,7 @@ impl AnalyzeTask {
 }
 
 fn analyze_plan(program: &Program, panes: Arc<PanePlan>) -> Arc<AnalyzePlan> {
-    Arc::new(AnalyzePlan::new(Arc::new(Definition::of(program)), panes))
+    Arc::new(AnalyzePlan::new(Arc::clone(&program.definition), panes))
 }
 
 impl Stage for AnalyzeTask {

@@ -29,7 +29,7 @@ impl ClosedValues {
     /// Takes one record of the feedback link.
     pub(super) fn record(&mut self, program: &Program, payload: &[u8]) {
         let Ok(feedback) = Feedback::load(&mut Reader::new(payload)) else { return };
-        let Some(augment) = program.augment.get(usize::from(feedback.augment)) else { return };
+        let Some(augment) = program.definition.augment.get(usize::from(feedback.augment)) else { return };
         let key = (feedback.augment, feedback.scope.into_boxed_slice());
         match self.values.get(&key) {
             Some((end, _)) if *end > feedback.end => return,
@@ -40,7 +40,7 @@ impl ClosedValues {
             return;
         }
         *latest = feedback.end;
-        let span = match program.windows[usize::from(augment.window.0)].kind {
+        let span = match program.definition.windows[usize::from(augment.window.0)].kind {
             WindowKind::Tumbling { size } | WindowKind::Sliding { size, .. } => size,
             WindowKind::Session { max_length, .. } => max_length,
             WindowKind::Count { .. } => return,
@@ -60,9 +60,9 @@ impl ClosedValues {
         if self.values.is_empty() {
             return taken;
         }
-        for (index, augment) in program.augment.iter().enumerate() {
+        for (index, augment) in program.definition.augment.iter().enumerate() {
             let index = index as u16;
-            let Some(key) = row_key(augment.level, &program.levels, observe, cells) else { continue };
+            let Some(key) = row_key(augment.level, &program.definition.levels, observe, cells) else { continue };
             if let Some((end, values)) = self.values.get(&(index, key.into_boxed_slice())) {
                 taken.push((index, *end, values.clone()));
             }

@@ -49,7 +49,7 @@ pub(super) fn held(join: &JoinState) -> impl Iterator<Item = (TileKey, Count)> {
 /// The id of a joined event: of its key and members for pairs, of its key and first member for groups (a group may
 /// still grow by late members and keeps its id).
 fn event_id(program: &Program, joined: &Joined<'_>) -> Id {
-    let mut id = IdBuilder::new("joined").str(&program.pipeline).bytes(joined.key);
+    let mut id = IdBuilder::new("joined").str(&program.definition.pipeline).bytes(joined.key);
     let fixed = if joined.kind == JoinedKind::Pair { 2 } else { 1 };
     for member in joined.members.iter().take(fixed) {
         id = id.bytes(&member.id.0.to_le_bytes());
@@ -106,7 +106,7 @@ impl Body {
 
     /// A group takes the values of the scope of its first member that has one.
     fn augment_of_group(&self, program: &Program, members: &[Member<'_>]) -> Vec<(u16, EventTime, Vec<Scalar>)> {
-        if program.augment.is_empty() || !self.plan.events {
+        if program.definition.augment.is_empty() || !self.plan.events {
             return Vec::new();
         }
         for member in members {

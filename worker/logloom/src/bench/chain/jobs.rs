@@ -4,6 +4,7 @@ use super::bare::{Bare, Fields};
 use super::data::Block;
 use crate::resources::{compile_all, from_text};
 use logloom_chain::aggregate::AggregateRecord;
+use logloom_chain::compile::definition::Definition;
 use logloom_chain::compile::program::{Program, SourceIndex};
 use logloom_chain::id::Origin;
 use logloom_chain::log::mark::SourceMark;
@@ -12,7 +13,6 @@ use logloom_chain::parse::multiline::PartialLines;
 use logloom_chain::parse::program::{Outcome, Scratch};
 use logloom_chain::parse::timestamp::TimeHint;
 use logloom_chain::stage::analyze::{Analyze, AnalyzePlan, AnalyzeSink};
-use logloom_chain::stage::definition::Definition;
 use logloom_chain::stage::insight::{Insight, InsightKind};
 use logloom_chain::stage::machine::{Machine, MachineError, Sink, Stream};
 use logloom_chain::stage::plan::{Plan, SourcePartition};
@@ -123,7 +123,7 @@ pub struct Windows {
 
 /// Writes objects as JSON and throws them away.
 struct Rows {
-    definition: Definition,
+    definition: Arc<Definition>,
     record: Writer,
     line: Vec<u8>,
     records: u64,
@@ -158,14 +158,14 @@ impl Windows {
     pub fn new(program: Arc<Program>) -> Self {
         let plan = Arc::new(PanePlan::of(&program, 1));
         let rows = Rows {
-            definition: Definition::of(&program),
+            definition: Arc::clone(&program.definition),
             record: Writer::new(),
             line: Vec::new(),
             records: 0,
             failed: None,
         };
         let analyze =
-            Analyze::new(Arc::new(AnalyzePlan::new(Arc::new(Definition::of(&program)), Arc::clone(&plan))), Rules::ALL);
+            Analyze::new(Arc::new(AnalyzePlan::new(Arc::clone(&program.definition), Arc::clone(&plan))), Rules::ALL);
         Self {
             scratch: Scratch::new(),
             partial: PartialLines::default(),
@@ -225,7 +225,7 @@ pub struct Chain {
 
 /// Writes records as JSON and throws them away.
 struct JsonOut {
-    definition: Definition,
+    definition: Arc<Definition>,
     program: Arc<Program>,
     line: Vec<u8>,
     records: u64,
@@ -263,7 +263,7 @@ impl Chain {
         let partitions = (0..program.sources.len()).map(partition).collect();
         let plan = Plan { partitions, joins: 1, panes: 1, events, panes_in_ingest: program.panes_in_ingest };
         let out = JsonOut {
-            definition: Definition::of(&program),
+            definition: Arc::clone(&program.definition),
             program: Arc::clone(&program),
             line: Vec::new(),
             records: 0,

@@ -1,7 +1,6 @@
 //! The part of a program that the stages behind the panes run: everything but how lines are parsed and joined.
 
-use crate::compile::program::Program;
-use crate::compile::shape::{
+use super::shape::{
     Aggregate, AggregateRule, AlertRule, Augment, Baseline, DynamicScoping, Level, LevelIndex, Metric, MetricIndex,
     MetricKind, Reference, Regime, Window, WindowIndex, WindowInput,
 };
@@ -10,24 +9,25 @@ use crate::time::Span;
 use crate::window::scope::{Tag, values};
 use std::borrow::Cow;
 
-/// What ANALYZE and ALERT run. Fields as in the program.
+/// What analyze and alert run.
 #[derive(Debug, Clone, Default)]
 pub struct Definition {
-    /// Tenant name.
+    /// Tenant name; part of every id.
     pub tenant: String,
     /// Pipeline name.
     pub pipeline: String,
-    /// Names of dimensions.
+    /// Names of all dimensions that levels use, each once.
     pub dimensions: Vec<String>,
-    /// Scope levels.
+    /// Scope levels, coarse to fine.
     pub levels: Vec<Level>,
     /// Metrics.
     pub metrics: Vec<Metric>,
     /// Windows.
     pub windows: Vec<Window>,
-    /// Width of panes.
+    /// Width of the panes that time windows are made of (greatest common divisor of sizes and slides); zero when there is
+    /// no tumbling or sliding window.
     pub pane: Span,
-    /// Values that events take along.
+    /// Closed window values that events take along.
     pub augment: Vec<Augment>,
     /// Regime shift detectors.
     pub regimes: Vec<Regime>,
@@ -48,28 +48,6 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Of a program.
-    pub fn of(program: &Program) -> Self {
-        Self {
-            tenant: program.tenant.clone(),
-            pipeline: program.pipeline.clone(),
-            dimensions: program.dimensions.clone(),
-            levels: program.levels.clone(),
-            metrics: program.metrics.clone(),
-            windows: program.windows.clone(),
-            pane: program.pane,
-            augment: program.augment.clone(),
-            regimes: program.regimes.clone(),
-            baselines: program.baselines.clone(),
-            dynamic_scoping: program.dynamic_scoping,
-            aggregates: program.aggregates.clone(),
-            alerts: program.alerts.clone(),
-            sources: program.sources.iter().map(|source| source.name.clone()).collect(),
-            live_scopes: program.limits.live_scopes,
-            templates: program.limits.templates,
-        }
-    }
-
     /// A level of the program.
     pub fn level(&self, level: LevelIndex) -> Option<&Level> {
         self.levels.get(usize::from(level.0))
