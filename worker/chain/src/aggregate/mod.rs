@@ -11,13 +11,18 @@
 //! Without `values` an object has the usual ones of every metric ([`default_values`]). Without `emitWhen` it goes out
 //! for every window with events.
 
+mod json;
+
+pub use json::AggregateJson;
+
 use crate::compile::definition::Definition;
 use crate::compile::shape::{Aggregate, MetricIndex, MetricKind, Reference, WindowInput};
 use crate::id::Id;
-use crate::stage::object::Object;
 use crate::time::EventTime;
 use crate::window::records::Scalar;
 use crate::wire::{Reader, WireError, Writer};
+use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// The values of a rule that names none: for a distribution `NAME_count`, `_sum`, `_min`, `_max`, `_avg`, `_p50`,
 /// `_p90`, `_p99`; for all other metrics one value under the metric's name.
@@ -52,13 +57,13 @@ pub fn default_values(definition: &Definition) -> Vec<(String, WindowInput)> {
 
 /// An object of an aggregation rule: the payload of the aggregates outlet.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AggregateRecord {
+pub struct AggregateRecord<'a> {
     /// End of the window, exclusive.
     pub end: EventTime,
     /// Index of the rule.
     pub rule: u16,
     /// Key of the scope ([`crate::window::scope`]).
-    pub scope: Vec<u8>,
+    pub scope: Cow<'a, [u8]>,
     /// Numbers the windows of one scope that end at one instant (count windows).
     pub ordinal: u32,
     /// Zero at the close, higher for corrections.
@@ -68,10 +73,10 @@ pub struct AggregateRecord {
     /// Events in the window.
     pub count: u64,
     /// In the order of the rule's values.
-    pub values: Vec<Scalar>,
+    pub values: SmallVec<[Scalar; 6]>,
 }
 
-impl AggregateRecord {
+impl<'a> AggregateRecord<'a> {
     /// Appends the record.
     pub fn save(&self, out: &mut Writer) {
         out.signed(self.end.0);
@@ -89,14 +94,14 @@ impl AggregateRecord {
     ///
     /// # Errors
     /// [`WireError`] when the bytes are not such a record.
-    pub fn load(input: &mut Reader<'_>) -> Result<Self, WireError> {
+    pub fn load(input: &mut Reader<'a>) -> Result<Self, WireError> {
         let end = EventTime(input.signed()?);
         let rule = input.varint()?;
         let rule = u16::try_from(rule).map_err(|_| input.invalid("aggregation rule", rule))?;
         Ok(Self {
             end,
             rule,
-            scope: input.bytes()?.to_vec(),
+            scope: Cow::Borrowed(input.bytes()?),
             ordinal: input.varint32()?,
             revision: input.varint32()?,
             start: EventTime(input.signed()?),
@@ -109,30 +114,5 @@ impl AggregateRecord {
     pub fn id(&self, definition: &Definition) -> Id {
         let rule = definition.aggregates.get(usize::from(self.rule)).map_or("", |rule| rule.name.as_str());
         definition.id("aggregate", rule, &self.scope).number(self.end.0).number(i64::from(self.ordinal)).finish()
-    }
-
-    /// Appends the record as a JSON object.
-    pub fn to_json(&self, definition: &Definition, out: &mut Vec<u8>) {
-        let rule = definition.aggregates.get(usize::from(self.rule));
-        let mut object = Object::open(out);
-        object.shown("id", self.id(definition));
-        object.integer("revision", self.revision);
-        object.text("rule", rule.map_or("", |rule| rule.name.as_str()));
-        let window = rule.and_then(|rule| definition.window(rule.window));
-        object.text("window", window.map_or("", |window| window.name.as_str()));
-        object.time("start", self.start);
-        object.time("end", self.end);
-        object.scope("scope", definition, &self.scope);
-        object.integer("count", self.count);
-        match rule {
-            Some(rule) if !rule.values.is_empty() => {
-                object.scalars("values", rule.values.iter().map(|(name, _)| name.as_str()).zip(&self.values));
-            }
-            _ => {
-                let names = default_values(definition);
-                object.scalars("values", names.iter().map(|(name, _)| name.as_str()).zip(&self.values));
-            }
-        }
-        object.close();
     }
 }

@@ -72,12 +72,17 @@ impl Definition {
         self.metric(metric).map_or("", |metric| metric.unit.as_str())
     }
 
-    /// Names and values of a scope's dimensions, in the order of its level.
-    pub fn scope<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
-        let level = match Tag::of(key) {
+    /// The level whose dimensions a scope has values of; none for a cohort of the whole.
+    pub fn level_of(&self, key: &[u8]) -> Option<LevelIndex> {
+        match Tag::of(key) {
             Tag::Scope(level) => Some(level),
             Tag::Cohort(level) => self.level(level).and_then(|level| level.parent),
-        };
+        }
+    }
+
+    /// Names and values of a scope's dimensions, in the order of its level.
+    pub fn scope<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let level = self.level_of(key);
         let dimensions = level.and_then(|level| self.level(level)).map_or(&[][..], |level| &level.dimensions);
         let names = dimensions.iter().map(|d| self.dimensions.get(usize::from(*d)).map_or("?", String::as_str));
         names.zip(values(key).map(text))

@@ -54,7 +54,7 @@ impl Assemble {
     pub(super) fn fold(&mut self, join: &Join, order: &mut TimeOrder, row: RowRef, emit: &mut Emit<'_>) {
         let held = *order.held(row);
         self.expire(join, order, held.time, emit);
-        let hash = hash64(order.key(row));
+        let hash = held.hash;
         match self.find(order, hash, row) {
             Some(group) => group.push(order, row),
             None => self.open(order, hash, row, held.time, held.time.plus(join.within)),
@@ -110,7 +110,7 @@ impl Assemble {
 
     /// Puts a row of a checkpoint back; rows come in order of (time, id).
     pub(super) fn restore(&mut self, join: &Join, order: &TimeOrder, row: RowRef, opened: EventTime) {
-        let hash = hash64(order.key(row));
+        let hash = order.held(row).hash;
         match self.find(order, hash, row) {
             Some(group) => group.push(order, row),
             None => self.open(order, hash, row, opened, opened.plus(join.within)),
@@ -119,7 +119,7 @@ impl Assemble {
 
     /// When the group of a held row was opened.
     pub(super) fn opened(&self, order: &TimeOrder, row: RowRef) -> Option<EventTime> {
-        let hash = hash64(order.key(row));
+        let hash = order.held(row).hash;
         self.groups
             .find(hash, |group| group.hash == hash && order.key(group.members[0]) == order.key(row))
             .map(|group| group.first)

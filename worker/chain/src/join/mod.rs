@@ -196,11 +196,10 @@ impl JoinState {
 
     /// Folds the rows of a slot in order.
     fn fold_slot(&mut self, join: &Join, slot: i64, emit: &mut Emit<'_>) {
-        for row in self.order.sorted(slot) {
-            match &mut self.fold {
-                Fold::Pairs(pairs) => pairs.fold(join, &mut self.order, row, emit),
-                Fold::Assemble(groups) => groups.fold(join, &mut self.order, row, emit),
-            }
+        let rows = self.order.sorted(slot);
+        match &mut self.fold {
+            Fold::Pairs(pairs) => pairs.fold(join, &mut self.order, &rows, emit),
+            Fold::Assemble(groups) => rows.iter().for_each(|row| groups.fold(join, &mut self.order, *row, emit)),
         }
     }
 

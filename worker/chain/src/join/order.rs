@@ -5,7 +5,7 @@
 //! last of its rows is done.
 
 use super::Arrival;
-use crate::id::Id;
+use crate::id::{Id, hash64};
 use crate::time::{EventTime, Span};
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct Held {
     pub time: EventTime,
     /// Identity.
     pub id: Id,
+    /// Hash of its key.
+    pub hash: u64,
     /// Stream.
     pub stream: u8,
     /// Fulfils `complete`.
@@ -124,6 +126,7 @@ impl TimeOrder {
         slot.rows.push(Held {
             time: row.time,
             id: row.id,
+            hash: hash64(row.key),
             stream: row.stream,
             completes: row.completes,
             matched: false,

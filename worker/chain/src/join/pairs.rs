@@ -3,11 +3,13 @@
 use super::order::{RowRef, TimeOrder};
 use super::{Arrival, Emission, Emit, JoinOutput, Joined, JoinedKind, Taken};
 use crate::compile::shape::{Join, JoinMode};
-use crate::id::hash64;
 use crate::time::EventTime;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
+
+/// Rows that are looked up together.
+const AHEAD: usize = 16;
 
 /// The rows of one key, per stream, in order of (time, id).
 #[derive(Debug)]
@@ -25,12 +27,16 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    /// A row in order.
-    pub(super) fn fold(&mut self, join: &Join, order: &mut TimeOrder, row: RowRef, emit: &mut Emit<'_>) {
-        let now = order.held(row).time;
-        self.expire(join, order, now, emit);
-        self.meet(join, order, row, Emission::Regular, emit);
-        self.waiting.push_back(row);
+    /// The rows of a slot, in order.
+    pub(super) fn fold(&mut self, join: &Join, order: &mut TimeOrder, rows: &[RowRef], emit: &mut Emit<'_>) {
+        for rows in rows.chunks(AHEAD) {
+            self.expire(join, order, order.held(rows[0]).time, emit);
+            self.look_ahead(order, rows);
+            for row in rows {
+                self.meet(join, order, *row, Emission::Regular, emit);
+                self.waiting.push_back(*row);
+            }
+        }
     }
 
     /// A row whose slot has been folded already.
@@ -54,12 +60,29 @@ impl Pairs {
 
     /// Gives up rows that no row at or after `now` can reach.
     pub(super) fn expire(&mut self, join: &Join, order: &mut TimeOrder, now: EventTime, emit: &mut Emit<'_>) {
-        while let Some(row) = self.waiting.front().copied() {
-            if order.held(row).time.plus(join.within) >= now && now != EventTime::MAX {
+        let is_due =
+            |order: &TimeOrder, row: RowRef| order.held(row).time.plus(join.within) < now || now == EventTime::MAX;
+        loop {
+            let ahead: SmallVec<[RowRef; AHEAD]> =
+                self.waiting.iter().take(AHEAD).copied().take_while(|row| is_due(order, *row)).collect();
+            if ahead.is_empty() {
                 return;
             }
-            self.waiting.pop_front();
-            self.give_up(join, order, row, Emission::Regular, emit);
+            self.look_ahead(order, &ahead);
+            self.waiting.drain(..ahead.len());
+            for row in ahead {
+                self.give_up(join, order, row, Emission::Regular, emit);
+            }
+        }
+    }
+
+    /// Looks a few rows up, so that what their turns need has come out of memory by then, all of it at once: the table is
+    /// larger than the caches, and one row would wait for it after the other.
+    fn look_ahead(&self, order: &TimeOrder, rows: &[RowRef]) {
+        for row in rows {
+            let held = order.held(*row);
+            std::hint::black_box(self.keys.find(held.hash, |key| key.hash == held.hash).is_some());
+            std::hint::black_box(order.key(*row).first().copied());
         }
     }
 
@@ -78,8 +101,7 @@ impl Pairs {
     }
 
     fn key(&mut self, order: &TimeOrder, row: RowRef) -> &mut Key {
-        let bytes = order.key(row);
-        let hash = hash64(bytes);
+        let (bytes, hash) = (order.key(row), order.held(row).hash);
         let same = |key: &Key| {
             key.hash == hash && key.sides.iter().flatten().next().is_some_and(|other| order.key(*other) == bytes)
         };
@@ -129,8 +151,7 @@ impl Pairs {
         } else {
             emit(JoinOutput::Done { row: order.arrival(row), joined: held.matched });
         }
-        let hash = hash64(order.key(row));
-        let side = usize::from(held.stream & 1);
+        let (hash, side) = (held.hash, usize::from(held.stream & 1));
         let holds = |key: &Key| key.hash == hash && key.sides[side].contains(&row);
         if let Ok(mut entry) = self.keys.find_entry(hash, holds) {
             entry.get_mut().sides[side].retain(|other| *other != row);

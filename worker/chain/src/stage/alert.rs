@@ -50,11 +50,16 @@ struct Waiting {
 pub struct Alerting {
     definition: Arc<Definition>,
     waiting: Vec<Waiting>,
+    /// The least end of all that waits.
+    first: EventTime,
     bytes: Vec<u8>,
     book: Book,
     now: EventTime,
     corrupt: u64,
 }
+
+/// An empty arena keeps this much memory.
+const KEPT_BYTES: usize = 8 << 20;
 
 impl Alerting {
     /// Before the first insight.
@@ -62,6 +67,7 @@ impl Alerting {
         Self {
             definition,
             waiting: Vec::new(),
+            first: EventTime::MAX,
             bytes: Vec::new(),
             book: Book::default(),
             now: EventTime::MIN,
@@ -93,6 +99,7 @@ impl Alerting {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(insight.body);
         let scope = start + insight.scope.start..start + insight.scope.end;
+        self.first = self.first.min(insight.end);
         self.waiting.push(Waiting {
             end: insight.end,
             kind: insight.kind,
@@ -106,16 +113,31 @@ impl Alerting {
     /// Ends a step: sends everything whose time is at or before `now`.
     pub fn advance(&mut self, now: EventTime, sink: &mut dyn AlertSink) {
         self.now = self.now.max(now);
-        let (now, bytes) = (self.now, std::mem::take(&mut self.bytes));
-        let (mut due, later): (Vec<Waiting>, Vec<Waiting>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.end <= now);
-        sort(&mut due, &bytes);
-        for of_one_end in due.chunk_by(|left, right| left.end == right.end) {
+        if self.first <= self.now && !self.waiting.is_empty() {
+            self.send_due(sink);
+        }
+        if self.now < EventTime::MAX {
+            self.book.forget(self.now);
+        }
+    }
+
+    fn send_due(&mut self, sink: &mut dyn AlertSink) {
+        let (now, mut waiting, mut bytes) =
+            (self.now, std::mem::take(&mut self.waiting), std::mem::take(&mut self.bytes));
+        sort(&mut waiting, &bytes);
+        let due = waiting.partition_point(|waiting| waiting.end <= now);
+        for of_one_end in waiting[..due].chunk_by(|left, right| left.end == right.end) {
             self.send(of_one_end, &bytes, sink);
         }
-        self.keep(later, &bytes);
-        if now < EventTime::MAX {
-            self.book.forget(now);
+        waiting.drain(..due);
+        self.first = waiting.first().map_or(EventTime::MAX, |waiting| waiting.end);
+        if waiting.is_empty() {
+            bytes.clear();
+            bytes.shrink_to(KEPT_BYTES);
+            waiting.shrink_to(KEPT_BYTES / size_of::<Waiting>());
+            (self.waiting, self.bytes) = (waiting, bytes);
+        } else {
+            self.keep(waiting, &bytes);
         }
     }
 
@@ -140,7 +162,7 @@ impl Alerting {
         }
     }
 
-    /// Puts what still waits at the beginning of the arena.
+    /// Puts what still waits into a new arena.
     fn keep(&mut self, later: Vec<Waiting>, bytes: &[u8]) {
         for waiting in later {
             let start = self.bytes.len();

@@ -56,6 +56,8 @@ struct Body {
     assemblies: Assemblies,
     dedupe: Dedupe,
     join: Option<JoinState>,
+    /// A row on its way into the join; empty memory that is used again.
+    packed: Writer,
     panes: PaneTable,
     /// Least event time per source: how long a source has been running, for new templates.
     started: Vec<EventTime>,
@@ -82,6 +84,7 @@ impl CorrelateTask {
             assemblies: Assemblies::default(),
             dedupe: Dedupe::new(&program),
             join: program.join.as_ref().map(JoinState::new),
+            packed: Writer::new(),
             panes: PaneTable::new(panes),
             started: vec![EventTime::MAX; program.sources.len()],
             closed: ClosedValues::default(),
@@ -109,6 +112,7 @@ impl CorrelateTask {
             assemblies: Assemblies::load(&plan, input)?,
             dedupe: Dedupe::load(&program, input)?,
             join: program.join.as_ref().map(|join| JoinState::load(join, input)).transpose()?,
+            packed: Writer::new(),
             panes: PaneTable::load(panes, input)?,
             started: program.sources.iter().map(|_| input.signed().map(EventTime)).collect::<Result<_, _>>()?,
             closed: ClosedValues::load(input)?,
@@ -383,10 +387,13 @@ impl Body {
     }
 
     fn join_row(&mut self, join: &Join, stream: u8, key: &[u8], completes: bool, row: &FullRow<'_>, out: &mut Outputs) {
-        let packed = output::pack(row);
-        let arrival = Arrival { time: row.member.time, id: row.member.id, stream, completes, key, row: &packed };
+        let mut packed = std::mem::take(&mut self.packed);
+        output::pack(row, &mut packed);
+        let packed_row = packed.as_slice();
+        let arrival = Arrival { time: row.member.time, id: row.member.id, stream, completes, key, row: packed_row };
         let mut taken = Taken::Held;
         self.with_join(out, |state, _, emit| taken = state.push(join, arrival, emit));
+        self.packed = packed;
         if taken == Taken::Late {
             self.late(row, out);
         }

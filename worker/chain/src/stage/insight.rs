@@ -22,7 +22,7 @@ pub enum InsightKind {
 }
 
 /// Appends an object.
-pub fn save_aggregate(record: &AggregateRecord, out: &mut Writer) {
+pub fn save_aggregate(record: &AggregateRecord<'_>, out: &mut Writer) {
     out.u8(InsightKind::Aggregate as u8);
     record.save(out);
 }

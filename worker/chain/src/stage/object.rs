@@ -44,10 +44,7 @@ impl<'o> Object<'o> {
 
     /// A time; null at either end of time.
     pub fn time(&mut self, name: &str, value: EventTime) {
-        match value {
-            EventTime::MIN | EventTime::MAX => self.name(name).extend_from_slice(b"null"),
-            value => self.shown(name, value),
-        }
+        write_time(value, self.name(name));
     }
 
     /// A whole number.
@@ -68,13 +65,7 @@ impl<'o> Object<'o> {
 
     /// A value of a window. A number that is not finite is null.
     pub fn scalar(&mut self, name: &str, value: &Scalar) {
-        match value {
-            Scalar::Bool(value) => self.bool(name, *value),
-            Scalar::Int(value) => self.integer(name, *value),
-            Scalar::Float(value) if value.is_finite() => write_float(*value, self.name(name)),
-            Scalar::Text(value) => self.text(name, value),
-            Scalar::Null | Scalar::Float(_) => self.name(name).extend_from_slice(b"null"),
-        }
+        write_scalar(value, self.name(name));
     }
 
     /// An object inside.
@@ -103,5 +94,25 @@ impl<'o> Object<'o> {
     /// Closes the object.
     pub fn close(self) {
         self.out.push(b'}');
+    }
+}
+
+/// A time as a text; null at either end of time.
+pub(crate) fn write_time(value: EventTime, out: &mut Vec<u8>) {
+    match value {
+        EventTime::MIN | EventTime::MAX => out.extend_from_slice(b"null"),
+        // Writing into a vector does not fail.
+        value => drop(write!(out, "\"{value}\"")),
+    }
+}
+
+/// A value of a window; null for a number that is not finite.
+pub(crate) fn write_scalar(value: &Scalar, out: &mut Vec<u8>) {
+    match value {
+        Scalar::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Scalar::Int(value) => write_integer(*value, out),
+        Scalar::Float(value) if value.is_finite() => write_float(*value, out),
+        Scalar::Text(value) => write_text(value.as_bytes(), out),
+        Scalar::Null | Scalar::Float(_) => out.extend_from_slice(b"null"),
     }
 }

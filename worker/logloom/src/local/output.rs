@@ -3,7 +3,7 @@
 //! A checkpoint holds the length of each file. A run that goes on from it cuts the files back to these lengths: what had been
 //! written beyond is written again, byte for byte.
 
-use logloom_chain::aggregate::AggregateRecord;
+use logloom_chain::aggregate::AggregateJson;
 use logloom_chain::alert::record::AlertOutput;
 use logloom_chain::compile::program::Program;
 use logloom_chain::log::{Position, Upstream};
@@ -76,6 +76,7 @@ struct Output {
 pub struct Encoder {
     program: Arc<Program>,
     plan: Plan,
+    aggregates: AggregateJson,
 }
 
 /// The files of a run.
@@ -128,7 +129,7 @@ impl Outputs {
 impl Encoder {
     /// For the records of a machine with this program and plan.
     pub fn new(program: Arc<Program>, plan: Plan) -> Self {
-        Self { program, plan }
+        Self { aggregates: AggregateJson::new(Arc::clone(&program.definition)), program, plan }
     }
 
     /// Appends one record as a JSON object. Ledger entries have none.
@@ -136,13 +137,13 @@ impl Encoder {
     /// # Errors
     /// [`WireError`] when the bytes are no record of the stream.
     pub fn encode(
-        &self,
+        &mut self,
         stream: Stream,
         upstream: Upstream,
         payload: &[u8],
         line: &mut Vec<u8>,
     ) -> Result<(), WireError> {
-        let Self { program, plan } = self;
+        let Self { program, plan, aggregates } = self;
         let definition = &program.definition;
         let partition = plan.partition(upstream);
         let source = partition
@@ -151,7 +152,7 @@ impl Encoder {
         let number = partition.map_or(0, |partition| partition.number);
         match stream {
             Stream::Events => json::write_event(program, &EventRecord::read(payload)?, line),
-            Stream::Aggregates => AggregateRecord::load(&mut Reader::new(payload))?.to_json(definition, line),
+            Stream::Aggregates => aggregates.write(payload, line)?,
             Stream::Alerts => AlertOutput::load(&mut Reader::new(payload))?.to_json(definition, line),
             Stream::Findings => Finding::load(&mut Reader::new(payload))?.to_json(definition, line),
             Stream::Templates => json::write_template(source, number, &TemplateRecord::read(payload)?, line),

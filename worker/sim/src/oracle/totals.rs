@@ -106,7 +106,7 @@ fn of_rule(programs: &Programs, rule: u16, total: Total) -> Total {
     }
 }
 
-fn seen(programs: &Programs, record: &AggregateRecord) -> Total {
+fn seen(programs: &Programs, record: &AggregateRecord<'_>) -> Total {
     let number = |name: &str| match value_at(programs, record.rule, name).and_then(|at| record.values.get(at)) {
         Some(Scalar::Int(value)) => *value as f64,
         Some(Scalar::Float(value)) => *value,

@@ -72,7 +72,7 @@ pub(super) fn aggregates(
         let record = AggregateRecord {
             end: close.end,
             rule: aggregate.rule,
-            scope: seen.key.to_vec(),
+            scope: seen.key.into(),
             ordinal: close.ordinal,
             revision: close.revision,
             start: close.start,

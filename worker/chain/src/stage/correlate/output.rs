@@ -16,13 +16,12 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A row in the join's buffer: where it came from and its template in front.
-pub(super) fn pack(row: &FullRow<'_>) -> SmallVec<[u8; 256]> {
-    let mut out = Writer::from_vec(Vec::with_capacity(row.member.row.len() + 24));
+pub(super) fn pack(row: &FullRow<'_>, out: &mut Writer) {
+    out.clear();
     out.varint(u64::from(row.upstream.0));
     out.varint(row.offset.0);
     out.option(row.member.template, |out, id| out.fixed64(id));
     out.raw(row.member.row);
-    SmallVec::from_vec(out.into_vec())
 }
 
 /// What [`pack`] wrote, with what the join knows of the row.

@@ -111,9 +111,9 @@ impl Records {
         let mut last: BTreeMap<_, (u32, u64, Vec<Scalar>)> = BTreeMap::new();
         for payload in self.of(Stream::Aggregates) {
             let record = AggregateRecord::load(&mut Reader::new(payload)).unwrap();
-            let entry = last.entry((record.end, record.rule, record.scope)).or_default();
+            let entry = last.entry((record.end, record.rule, record.scope.into_owned())).or_default();
             assert!(record.revision == 0 || entry.2.is_empty() || record.revision > entry.0, "revisions rise");
-            *entry = (record.revision, record.count, record.values);
+            *entry = (record.revision, record.count, record.values.into_vec());
         }
         last.into_iter().map(|(key, (_, count, values))| (key, (count, values))).collect()
     }

@@ -3,8 +3,7 @@
 use super::bare::{Bare, Fields};
 use super::data::Block;
 use crate::resources::{compile_all, from_text};
-use logloom_chain::aggregate::AggregateRecord;
-use logloom_chain::compile::definition::Definition;
+use logloom_chain::aggregate::AggregateJson;
 use logloom_chain::compile::program::{Program, SourceIndex};
 use logloom_chain::id::Origin;
 use logloom_chain::log::mark::SourceMark;
@@ -17,7 +16,7 @@ use logloom_chain::stage::insight::{Insight, InsightKind};
 use logloom_chain::stage::machine::{Machine, MachineError, Sink, Stream};
 use logloom_chain::stage::plan::{Plan, SourcePartition};
 use logloom_chain::window::{PanePlan, PaneTable};
-use logloom_chain::wire::{Reader, WireError, Writer};
+use logloom_chain::wire::{WireError, Writer};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -123,7 +122,7 @@ pub struct Windows {
 
 /// Writes objects as JSON and throws them away.
 struct Rows {
-    definition: Arc<Definition>,
+    json: AggregateJson,
     record: Writer,
     line: Vec<u8>,
     records: u64,
@@ -145,7 +144,7 @@ impl Rows {
         let insight = Insight::read(self.record.as_slice())?;
         if insight.kind == InsightKind::Aggregate {
             self.line.clear();
-            AggregateRecord::load(&mut Reader::new(insight.body))?.to_json(&self.definition, &mut self.line);
+            self.json.write(insight.body, &mut self.line)?;
             std::hint::black_box(&self.line);
             self.records += 1;
         }
@@ -158,7 +157,7 @@ impl Windows {
     pub fn new(program: Arc<Program>) -> Self {
         let plan = Arc::new(PanePlan::of(&program, 1));
         let rows = Rows {
-            definition: Arc::clone(&program.definition),
+            json: AggregateJson::new(Arc::clone(&program.definition)),
             record: Writer::new(),
             line: Vec::new(),
             records: 0,
@@ -225,7 +224,7 @@ pub struct Chain {
 
 /// Writes records as JSON and throws them away.
 struct JsonOut {
-    definition: Arc<Definition>,
+    json: AggregateJson,
     program: Arc<Program>,
     line: Vec<u8>,
     records: u64,
@@ -237,9 +236,7 @@ impl Sink for JsonOut {
     fn record(&mut self, stream: Stream, _upstream: Upstream, _at: Position, payload: &[u8]) -> Result<(), JobError> {
         self.line.clear();
         match stream {
-            Stream::Aggregates => {
-                AggregateRecord::load(&mut Reader::new(payload))?.to_json(&self.definition, &mut self.line)
-            }
+            Stream::Aggregates => self.json.write(payload, &mut self.line)?,
             Stream::Events => {
                 let event = logloom_chain::stage::events::EventRecord::read(payload)?;
                 logloom_chain::stage::json::write_event(&self.program, &event, &mut self.line);
@@ -263,7 +260,7 @@ impl Chain {
         let partitions = (0..program.sources.len()).map(partition).collect();
         let plan = Plan { partitions, joins: 1, panes: 1, events, panes_in_ingest: program.panes_in_ingest };
         let out = JsonOut {
-            definition: Arc::clone(&program.definition),
+            json: AggregateJson::new(Arc::clone(&program.definition)),
             program: Arc::clone(&program),
             line: Vec::new(),
             records: 0,
