@@ -30,7 +30,7 @@ use crate::stage::analyze::AnalyzeTask;
 use crate::stage::correlate::CorrelateTask;
 use crate::stage::ingest::IngestTask;
 use crate::stage::plan::{LedgerStage, Plan, alert_link, analyze_link, correlate_link, ingest_link};
-use crate::time::EventTime;
+use crate::time::{EventTime, Span};
 use crate::window::PanePlan;
 use crate::wire::{Reader, WireError, Writer};
 use lane::Lane;
@@ -77,6 +77,8 @@ struct Inlet {
     next: Offset,
     /// Lines since the last flush.
     waiting: u32,
+    /// The source's watermark at the last flush.
+    flushed: EventTime,
     closed: bool,
 }
 
@@ -106,6 +108,7 @@ impl Machine {
                 out: Outputs::resume(upstream, &plan.ingest_links(), Offset::ZERO, EventTime::MIN, rules),
                 next: Offset::ZERO,
                 waiting: 0,
+                flushed: EventTime::MIN,
                 closed: false,
             }
         };
@@ -177,6 +180,16 @@ impl Machine {
         inlet.waiting += 1;
     }
 
+    /// True when a batch is better ended here: its source has passed the end of a pane, and events behind it take along what
+    /// windows closed with there.
+    pub fn closes_pane(&self, partition: usize) -> bool {
+        let definition = &self.program.definition;
+        let inlet = &self.inlets[partition];
+        !definition.augment.is_empty()
+            && definition.pane > Span::ZERO
+            && inlet.task.mark().floor(definition.pane) > inlet.flushed.floor(definition.pane)
+    }
+
     /// Bytes that wait in a partition's batch, for correlate and analyze.
     pub fn waiting_bytes(&self, partition: usize) -> usize {
         let out = &self.inlets[partition].out;
@@ -194,6 +207,7 @@ impl Machine {
     pub fn flush<E: From<MachineError>>(&mut self, partition: usize, sink: &mut dyn Sink<Error = E>) -> Result<(), E> {
         let inlet = &mut self.inlets[partition];
         inlet.waiting = 0;
+        inlet.flushed = inlet.task.mark();
         inlet.task.rest();
         self.pump(partition, sink)
     }
@@ -318,7 +332,7 @@ impl Machine {
                 IngestTask::load(Arc::clone(&program), Arc::clone(&plan), Arc::clone(&panes), upstream, rules, input)?;
             let mark = if closed { EventTime::MAX } else { task.mark() };
             let out = Outputs::resume(upstream, &plan.ingest_links(), next, mark, rules);
-            inlets.push(Inlet { task, out, next, waiting: 0, closed });
+            inlets.push(Inlet { flushed: task.mark(), task, out, next, waiting: 0, closed });
         }
         let mut correlate = Vec::new();
         for number in 0..plan.joins {

@@ -296,6 +296,9 @@ impl Run<'_> {
                     });
                     self.machine.line(partition, RawLine { bytes: line.bytes, superlog }, None);
                     count += 1;
+                    if self.machine.closes_pane(partition) {
+                        break;
+                    }
                 }
                 Fed::Quiet => {
                     self.quiet[partition] = true;
