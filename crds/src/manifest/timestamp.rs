@@ -18,7 +18,7 @@ pub struct TimestampRule {
     /// Extracted name that holds the time.
     pub from: Extracted,
     /// Forms to try in order: `rfc3339`, `unix_s`, `unix_ms`, `unix_us`, `unix_ns`, `unix_auto` (by
-    /// magnitude), `clf` (access logs), `syslog` (RFC 3164), or a strptime pattern such as
+    /// magnitude), `clf` (access logs), `syslog` (RFC 3164), `rfc1123`, `log4j`, or a strptime pattern such as
     /// `%Y-%m-%d %H:%M:%S%.f`. Default `rfc3339`.
     #[serde(default = "default_formats")]
     #[schemars(length(min = 1, max = 16))]

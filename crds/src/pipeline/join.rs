@@ -16,9 +16,9 @@ pub struct Join {
     pub key: Column,
     /// How long after the first event of a key its partners may come, in event time.
     pub within: Duration,
-    /// `inner` (default): one event per key when every stream has spoken. `left`: also when only the
-    /// required streams have. `outer`: whatever came. `assemble`: every event of the key, until
-    /// `complete` is true or time is up.
+    /// `inner` (default): an event per pair of rows of the two streams. `left`: also rows of the required stream
+    /// that found no partner. `outer`: rows of either stream that found none. `assemble`: all rows of the key as
+    /// one event, until `complete` is true or time is up.
     #[serde(default)]
     pub mode: JoinMode,
     /// The streams.

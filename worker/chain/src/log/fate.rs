@@ -101,10 +101,6 @@ reasons! {
     4 TimestampInvalid "timestamp_invalid" Dropped,
     /// The time is outside the range that the manifest allows.
     5 TimestampOutOfRange "timestamp_out_of_range" Dropped,
-    /// The time lies too far behind the time at which the source received the line.
-    6 TooFarInFuture "too_far_in_future" Dropped,
-    /// The line is above the size bound and the manifest says to refuse such lines.
-    7 SuperlogRefused "superlog_refused" Dropped,
     /// The manifest's filter took it out.
     8 Filtered "filtered" Dropped,
     /// Content seen before (dedupe).
@@ -115,12 +111,8 @@ reasons! {
     11 Poison "poison" Dropped,
     /// Behind the watermark and its allowed lateness.
     12 Late "late" Dropped,
-    /// Completed early at a logical bound (R18).
-    13 Evicted "evicted" Dropped,
     /// A continuation line without its start line.
     14 OrphanContinuation "orphan_continuation" Dropped,
-    /// The key that a join needs is absent.
-    15 KeyMissing "key_missing" Dropped,
     /// A partner that a join requires did not come.
     16 Unjoined "unjoined" Dropped,
     /// Part of an assembly beyond its bounds of lines or bytes.
