@@ -78,6 +78,16 @@ pub fn load(paths: &[PathBuf]) -> Result<Resources, Vec<Finding>> {
         }
     }
     inline_schemas(&mut resources);
+    let kinds = [resources.tenants.len(), resources.manifests.len(), resources.pipelines.len()];
+    if kinds == [0; 3] && resources.findings.is_empty() {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(vec![Finding::error(
+            Reason::Unreadable,
+            "",
+            format!("no Tenant, ParsingManifest or TenantPipeline in {}", names.join(", ")),
+            "name a YAML file of kind Tenant, ParsingManifest or TenantPipeline (logloom.io/v1alpha1), or a folder with such files",
+        )]);
+    }
     Ok(resources)
 }
 

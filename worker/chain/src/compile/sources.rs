@@ -59,7 +59,7 @@ pub(super) fn build(
     let mut sources = Vec::new();
     for (index, source) in input.pipeline.sources.iter().enumerate() {
         let Some(Some(parse)) = parses.get(index) else { continue };
-        let mut observe = dimensions(scopes, |name| parse.schema().column(name));
+        let mut observe = dimensions(scopes, |name| parse.dimension(name));
         observe.names = enum_names(parse, &observe);
         for (metric, feed) in metrics.feeds.iter().enumerate() {
             let fed =
@@ -333,7 +333,7 @@ fn side_by_side(
 ) -> Observation {
     let column = |name: &str| {
         streams.iter().find_map(|stream| {
-            let column = parses[usize::from(stream.source.0)].as_ref()?.schema().column(name)?;
+            let column = parses[usize::from(stream.source.0)].as_ref()?.dimension(name)?;
             Some(Column(stream.offset + column.0))
         })
     };

@@ -4,10 +4,13 @@ use super::findings::{Findings, list};
 use super::shape::{Level, LevelIndex, Metric, MetricIndex, MetricKind, Window, WindowKind};
 use super::sources::Parses;
 use crate::expr::Wanted;
+use crate::parse::program::ParseProgram;
+use crate::row::Column;
 use crate::time::Span;
 use logloom_crds::finding::Reason;
 use logloom_crds::pipeline::{self as api, TenantPipelineSpec};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Panes in one window beyond which the widths of windows do not fit each other.
 const MAX_PANES: i64 = 1_000;
@@ -51,16 +54,18 @@ pub(super) fn scopes(spec: &TenantPipelineSpec, parses: &Parses, findings: &mut 
         let mut dimensions = Vec::new();
         for (place, name) in level.0.iter().enumerate() {
             let name = name.as_str();
-            let produced = parses.iter().flatten().any(|parse| parse.schema().column(name).is_some());
+            let produced = parses.iter().flatten().any(|parse| parse.dimension(name).is_some());
             if !produced && parses.iter().all(Option::is_some) {
-                let known = dimension_names(parses);
-                let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                findings.error(
-                    Reason::UnknownColumn,
-                    &format!("{path}[{place}]"),
-                    format!("no source produces the dimension `{name}`"),
-                    format!("use a column of a source's message ({}), or add the column to a manifest", list(&known)),
-                );
+                let is_column = parses.iter().flatten().any(|parse| parse.schema().column(name).is_some());
+                let message = match is_column {
+                    true => format!("`{name}` is a column, but no manifest has it among its `dimensions`"),
+                    false => format!("no source produces the dimension `{name}`"),
+                };
+                let remedy = match dimension_names(parses) {
+                    known if known.is_empty() => format!("add `{name}` to a manifest's `dimensions`"),
+                    known => format!("use a dimension of a source's manifest ({known}), or add `{name}` to one"),
+                };
+                findings.error(Reason::UnknownColumn, &format!("{path}[{place}]"), message, remedy);
             }
             let number = scopes.dimension(name).unwrap_or_else(|| {
                 scopes.dimensions.push(name.to_owned());
@@ -106,16 +111,14 @@ fn link_parents(levels: &mut [Level]) {
     }
 }
 
-fn dimension_names(parses: &Parses) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for parse in parses.iter().flatten() {
-        for column in parse.schema().columns() {
-            if !names.contains(&column.name) {
-                names.push(column.name.clone());
-            }
-        }
-    }
-    names
+/// The dimensions of all manifests, for people.
+fn dimension_names(parses: &Parses) -> String {
+    let columns = |parse: &Arc<ParseProgram>| {
+        let name = |column: &Column| Some(parse.schema().columns().get(column.index())?.name.clone());
+        parse.dimensions().iter().filter_map(name).collect::<Vec<_>>()
+    };
+    let names: BTreeSet<String> = parses.iter().flatten().flat_map(columns).collect();
+    list(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// How a metric is fed: by which sources, and by which expression.

@@ -28,10 +28,10 @@ pub struct Arguments {
     /// Fixes the logs and the faults: another seed puts other faults at other places.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Minutes of event time.
+    /// Minutes of event time, from 18 to 600.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(i64::from(LEAST_MINUTES)..=600))]
     minutes: u32,
-    /// Requests per second to the shop; each makes five lines or so.
+    /// Requests per second to the shop, from 25 to 10,000; each makes five lines or so.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(25..=10_000))]
     requests: u32,
     /// Show the report in a browser while it comes to be, until Ctrl-C. Only on loopback.

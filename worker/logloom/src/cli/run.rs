@@ -62,6 +62,10 @@ impl Progress for Bar {
 /// When resources cannot be read, or the run stops early.
 pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let compilation = compile_all(load(&arguments.files).map_err(CommandError::findings)?);
+    if compilation.resources.pipelines.is_empty() && compilation.has_errors() {
+        eprint!("{}", render(&compilation.findings, &compilation.resources.sources, Style::Plain));
+        return Ok(Outcome::Findings);
+    }
     let pipeline = choose(&compilation, arguments.pipeline.as_deref())?;
     let partitions = expand(&arguments.inputs).map_err(|error| CommandError::Other(error.to_string()))?;
     let bound: BTreeSet<String> = partitions.iter().map(|partition| partition.source.clone()).collect();
@@ -124,10 +128,6 @@ fn choose<'c>(compilation: &'c Compilation, name: Option<&str>) -> Result<&'c Lo
             })
         }
         (None, [one]) => Ok(one),
-        (None, []) if compilation.has_errors() => Err(CommandError::Other(format!(
-            "no pipeline could be read:\n{}",
-            render(&compilation.findings, &compilation.resources.sources, Style::Plain)
-        ))),
         (None, []) => Err(CommandError::Other("the files hold no TenantPipeline".to_owned())),
         (None, _) => {
             Err(CommandError::Other(format!("the files hold several pipelines; name one with --pipeline: {}", names())))

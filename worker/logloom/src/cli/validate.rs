@@ -1,8 +1,11 @@
 //! `logloom validate`.
 
 use super::{CommandError, Outcome};
-use crate::resources::{compile_all, load};
-use logloom_crds::finding::{Finding, Sources, Style, render};
+use crate::resources::{Compilation, compile_all, load};
+use logloom_chain::compile::check_local;
+use logloom_crds::TenantPipeline;
+use logloom_crds::finding::{Finding, Severity, Sources, Style, render};
+use logloom_crds::read::Loaded;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -35,7 +38,9 @@ pub enum Format {
 /// When a path cannot be read or the findings cannot be written.
 pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let resources = load(&arguments.files).map_err(CommandError::findings)?;
-    let compilation = compile_all(resources);
+    let mut compilation = compile_all(resources);
+    let unsupported = unsupported(&compilation);
+    compilation.findings.extend(unsupported);
     let (findings, sources) = (&compilation.findings, &compilation.resources.sources);
     let text = match arguments.output {
         Format::Human => human(findings, sources, &compilation.resources),
@@ -44,6 +49,15 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     };
     std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::io("standard output"))?;
     Ok(if compilation.has_errors() { Outcome::Findings } else { Outcome::Done })
+}
+
+/// Warnings of what this version cannot run yet. A pipeline that is suspended is so on purpose.
+fn unsupported(compilation: &Compilation) -> Vec<Finding> {
+    let of = |pipeline: &Loaded<TenantPipeline>| check_local(&pipeline.document.name, &pipeline.resource.spec, None);
+    let found = compilation.resources.pipelines.iter().flat_map(of);
+    let found = found.filter(|finding| finding.is_error() && finding.path != "spec.suspend");
+    let warnings = found.map(|finding| Finding { severity: Severity::Warning, ..finding });
+    compilation.resources.locate(warnings.collect())
 }
 
 fn human(findings: &[Finding], sources: &Sources, resources: &logloom_crds::read::Resources) -> String {
@@ -109,4 +123,25 @@ fn sarif(findings: &[Finding]) -> Value {
             "results": results,
         }],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::from_text;
+
+    #[test]
+    fn what_cannot_run_yet_is_a_warning() {
+        let text = std::fs::read_to_string("../../tenants/acme/pipeline.yaml").unwrap();
+        let manifests = std::fs::read_to_string("../../tenants/acme/manifests.yaml").unwrap();
+        let text = text.replace(
+            "  detect:\n",
+            "  suspend: true\n  detect:\n    waterfall: { request: service, segment: operation }\n",
+        );
+        let compilation = compile_all(from_text("acme.yaml", format!("{manifests}\n---\n{text}").as_bytes()));
+        let found = unsupported(&compilation);
+        let paths: Vec<&str> = found.iter().map(|finding| finding.path.as_str()).collect();
+        assert_eq!(paths, ["spec.detect.waterfall"]);
+        assert!(found.iter().all(|finding| !finding.is_error() && finding.position.is_some()));
+    }
 }

@@ -54,6 +54,7 @@ spec:
     - { from: message, regex: { pattern: '(?<service>\w+) (?<text>.*)' } }
   fields: [{ name: message, from: text }, { name: ms, from: app.ms }]
   timestamp: { from: time, maxAge: 1d }
+  dimensions: [service, host]
   filter: "service != 'noise'"
   multiline: { start: '^\d{4}', field: message }
   redact:

@@ -1,7 +1,8 @@
 //! Checkpoints of a local run: create-only objects in a folder, named by position (rule R12).
 //!
 //! One object holds the whole run at one instant between two batches: where each input stands, how long each output file
-//! is, and the state of every task. Several are kept; a damaged one is passed over for the one before it.
+//! is, and the state of every task. Several are kept; a damaged one is passed over for the one before it, and renamed, so that it
+//! neither counts among those that are kept nor stands where the next one goes.
 
 use super::input::{ReadState, TailState};
 use super::output::Written;
@@ -94,11 +95,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in `folder` for this generation.
+    /// The store in `folder` for this generation, and whether it was there already.
     ///
     /// # Errors
     /// [`CheckpointError::OtherGeneration`] when the folder belongs to another definition.
-    pub fn open(folder: &Path, generation: u64) -> Result<Self, CheckpointError> {
+    pub fn open(folder: &Path, generation: u64) -> Result<(Self, bool), CheckpointError> {
         let task = Task { generation, stage: "local".to_owned(), partition: 0 };
         let store = Self { folder: folder.to_owned(), task };
         let own = format!("{generation:016x}");
@@ -116,8 +117,9 @@ impl Store {
             }
         }
         let place = store.place();
+        let was_there = place.is_dir();
         fs::create_dir_all(&place).map_err(io_error(&place))?;
-        Ok(store)
+        Ok((store, was_there))
     }
 
     fn place(&self) -> PathBuf {
@@ -134,15 +136,20 @@ impl Store {
     /// The newest checkpoint that can be read.
     ///
     /// # Errors
-    /// [`CheckpointError::Io`] when the folder cannot be listed.
+    /// [`CheckpointError::Io`] when the folder or a file in it cannot be read.
     pub fn newest(&self) -> Result<Option<Loaded>, CheckpointError> {
         let mut damaged = Vec::new();
         for name in candidates(&self.listing()?, Offset::ZERO, None) {
             let ObjectName::At(position) = name else { continue };
             let path = self.folder.join(self.task.object(position));
-            match fs::read(&path).map_err(|error| error.to_string()).and_then(|bytes| self.decode(&bytes)) {
+            let bytes = fs::read(&path).map_err(io_error(&path))?;
+            match self.decode(&bytes) {
                 Ok((edge, machine)) => return Ok(Some(Loaded { edge, machine, position, damaged })),
-                Err(error) => damaged.push(format!("{}: {error}", path.display())),
+                Err(error) => {
+                    let aside = path.with_extension("damaged");
+                    fs::rename(&path, &aside).map_err(io_error(&path))?;
+                    damaged.push(format!("{}: {error}; it is {} now", path.display(), aside.display()));
+                }
             }
         }
         Ok(None)
@@ -231,7 +238,7 @@ mod tests {
     #[test]
     fn the_newest_readable_one_is_loaded_and_three_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 7).unwrap();
+        let store = Store::open(folder.path(), 7).unwrap().0;
         assert!(store.newest().unwrap().is_none());
         for position in 1..=5 {
             store.put(Offset(position), &edge(position), b"state").unwrap();
@@ -244,12 +251,17 @@ mod tests {
         let loaded = store.newest().unwrap().unwrap();
         assert_eq!((loaded.position, loaded.edge, loaded.machine.as_slice()), (Offset(4), edge(4), &b"state"[..]));
         assert_eq!(loaded.damaged.len(), 1);
+        // The damaged one is in nobody's way.
+        assert!(store.newest().unwrap().unwrap().damaged.is_empty());
+        store.put(Offset(5), &edge(5), b"again").unwrap();
+        assert_eq!(store.newest().unwrap().unwrap().machine, b"again");
+        assert_eq!(store.listing().unwrap().len(), KEEP_NEWEST);
     }
 
     #[test]
     fn an_object_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 7).unwrap();
+        let store = Store::open(folder.path(), 7).unwrap().0;
         store.put(Offset(1), &edge(1), b"first").unwrap();
         store.put(Offset(1), &edge(1), b"second").unwrap();
         assert_eq!(store.newest().unwrap().unwrap().machine, b"first");
@@ -258,7 +270,7 @@ mod tests {
     #[test]
     fn another_definition_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        Store::open(folder.path(), 7).unwrap();
+        Store::open(folder.path(), 7).unwrap().0;
         assert!(matches!(Store::open(folder.path(), 8), Err(CheckpointError::OtherGeneration { .. })));
     }
 }

@@ -14,7 +14,7 @@ use logloom_chain::stage::machine::{MachineError, Sink, Stream};
 use logloom_chain::stage::plan::Plan;
 use logloom_chain::wire::{Reader, WireError};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +44,18 @@ pub enum OutputError {
         /// The system's answer.
         error: std::io::Error,
     },
+    /// The folder holds files that no run of this pipeline has written.
+    #[error("{path} is there already and no checkpoint speaks of it; choose another output folder, or remove the file")]
+    Occupied {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Another process writes into the folder.
+    #[error("another process writes into {path}; wait until it has ended, or choose another output folder")]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A record of the chain could not be read.
     #[error("a record of {stream} is damaged: {error}")]
     Record {
@@ -55,6 +67,36 @@ pub enum OutputError {
     /// The chain failed.
     #[error(transparent)]
     Machine(#[from] MachineError),
+}
+
+/// Makes the folder, and keeps other processes out of it for as long as the file that it gives is open.
+///
+/// # Errors
+/// [`OutputError::Locked`], or [`OutputError::Write`] when the folder cannot be written.
+pub fn lock(folder: &Path) -> Result<File, OutputError> {
+    let path = folder.join(".lock");
+    let write = |error| OutputError::Write { path: path.clone(), error };
+    std::fs::create_dir_all(folder).map_err(|error| OutputError::Write { path: folder.to_owned(), error })?;
+    let file = File::create(&path).map_err(write)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OutputError::Locked { path: folder.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(write(error)),
+    }
+}
+
+/// Looks for output files with something in them: in a folder without a store they are somebody else's.
+///
+/// # Errors
+/// [`OutputError::Occupied`].
+pub fn refuse_foreign(folder: &Path) -> Result<(), OutputError> {
+    let paths = FILES.iter().map(|stream| folder.join(format!("{}.jsonl", stream.name())));
+    for path in paths.chain([folder.join("ledger.json")]) {
+        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > 0) {
+            return Err(OutputError::Occupied { path });
+        }
+    }
+    Ok(())
 }
 
 /// Length and number of lines of one file.

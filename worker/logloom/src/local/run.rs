@@ -7,7 +7,7 @@ use super::checkpoint::{CheckpointError, Edge, Store};
 use super::feed::{Fed, Feed, Keep};
 use super::input::{InputError, Partition, Place};
 use super::ledger::{ledger, unaccounted};
-use super::output::{FILES, OutputError, Outputs, Written};
+use super::output::{FILES, OutputError, Outputs, Written, lock, refuse_foreign};
 use logloom_chain::compile::program::{Program, SourceIndex};
 use logloom_chain::id::{Origin, hash64};
 use logloom_chain::log::fold::Superlog;
@@ -15,7 +15,7 @@ use logloom_chain::log::mark::LogEndClaims;
 use logloom_chain::log::{Offset, OwnerClock, RawLine, Rules};
 use logloom_chain::stage::machine::{Machine, MachineError};
 use logloom_chain::stage::plan::{Plan, SourcePartition};
-use logloom_chain::time::Span;
+use logloom_chain::time::{EventTime, Span};
 use logloom_chain::wire::{Reader, WireError, Writer};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -51,14 +51,6 @@ pub struct Settings {
 /// Why a run stopped.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// The output folder cannot be made.
-    #[error("cannot make the folder {path}: {error}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The system's answer.
-        error: std::io::Error,
-    },
     /// Reading failed.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -178,8 +170,11 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
-    std::fs::create_dir_all(&settings.out).map_err(|error| RunError::Folder { path: settings.out.clone(), error })?;
-    let store = Store::open(&settings.checkpoints, program.generation)?;
+    let _lock = lock(&settings.out)?;
+    let (store, was_there) = Store::open(&settings.checkpoints, program.generation)?;
+    if !was_there {
+        refuse_foreign(&settings.out)?;
+    }
     let loaded = store.newest()?;
     let mut notes = Vec::new();
     let plan = plan(program, partitions);
@@ -204,6 +199,7 @@ pub fn run(
         _ => run.go(stop, progress)?,
     };
     let ledger = run.finish(complete)?;
+    notes.extend(late_notes(&ledger));
     Ok(Summary {
         lines: run.lines,
         elapsed: started.elapsed(),
@@ -215,6 +211,21 @@ pub fn run(
         complete,
         notes,
     })
+}
+
+/// What to look at when a large part of a source was late: one line with a clock far ahead makes everything behind it late.
+fn late_notes(ledger: &Value) -> Vec<String> {
+    let sources = ledger["sources"].as_object();
+    let note = |(name, source): (&String, &Value)| {
+        let (lines, late) = (source["in"].as_u64()?, source["dropped"]["late"].as_u64()?);
+        (late >= 10 && late * 20 >= lines).then(|| {
+            format!(
+                "{late} of {lines} lines of {name} were late. late.jsonl has them, with the watermark that they came behind: \
+                 look for a line whose time is far ahead, or raise the manifest's timestamp.disorder"
+            )
+        })
+    };
+    sources.into_iter().flatten().filter_map(note).collect()
 }
 
 fn check_inputs(edge: &Edge, partitions: &[Partition]) -> Result<(), RunError> {
@@ -286,6 +297,8 @@ impl Run<'_> {
         let mut count = 0;
         // The clock is read before the file is looked at: what the look does not find was written after it (R3).
         let asked = self.claims[partition].is_some().then(now);
+        // A file says when it was written only while one watches: with lines from before nobody knows when they came.
+        let received = self.settings.follow.then(|| EventTime(now().0));
         while count < BATCH_LINES && self.machine.waiting_bytes(partition) < BATCH_BYTES {
             match self.feeds[partition].read()? {
                 Fed::Line(line, reference) => {
@@ -294,7 +307,7 @@ impl Run<'_> {
                         digest,
                         reference: reference.as_deref(),
                     });
-                    self.machine.line(partition, RawLine { bytes: line.bytes, superlog }, None);
+                    self.machine.line(partition, RawLine { bytes: line.bytes, superlog }, received);
                     count += 1;
                     if self.machine.closes_pane(partition) {
                         break;

@@ -344,3 +344,48 @@ fn a_quiet_file_that_is_followed_closes_its_windows_by_claims() {
         assert_eq!((summary.unaccounted, summary.complete), (0, false));
     });
 }
+
+#[test]
+fn a_scope_of_a_column_that_is_no_dimension_is_refused() {
+    let text = RESOURCES.replace("dimensions: [service, host]", "dimensions: [service]");
+    let compilation = compile_all(from_text("test.yaml", text.as_bytes()));
+    let found = compilation.compile(&compilation.resources.pipelines[0]).unwrap_err();
+    let finding = found.iter().find(|finding| finding.path == "spec.scopes[1][1]").unwrap();
+    assert_eq!(finding.reason, Reason::UnknownColumn);
+    assert!(finding.message.contains("`host` is a column"), "{}", finding.message);
+    assert!(finding.remedy.contains("(`service`)"), "{}", finding.remedy);
+}
+
+#[test]
+fn files_of_somebody_else_are_not_overwritten() {
+    let place = Site::with(line("2026-01-01T00:00:00Z", "cart", "a").as_bytes());
+    fs::create_dir_all(place.out()).unwrap();
+    fs::write(place.out().join("events.jsonl"), "mine\n").unwrap();
+    let error = place.run_to(&place.out(), false, &AtomicBool::new(false)).unwrap_err().to_string();
+    assert!(error.contains("events.jsonl") && error.contains("choose another output folder"), "{error}");
+    assert_eq!(fs::read_to_string(place.out().join("events.jsonl")).unwrap(), "mine\n");
+}
+
+#[test]
+fn two_processes_do_not_write_into_one_folder() {
+    let place = Site::with(line("2026-01-01T00:00:00Z", "cart", "a").as_bytes());
+    let held = super::output::lock(&place.out()).unwrap();
+    let error = place.run_to(&place.out(), false, &AtomicBool::new(false)).unwrap_err().to_string();
+    assert!(error.contains("another process writes"), "{error}");
+    drop(held);
+    assert!(place.run().complete);
+}
+
+#[test]
+fn one_clock_far_ahead_is_told_in_the_summary() {
+    let mut input = line("2026-01-01T00:00:00Z", "cart", "a");
+    input += &line("2126-01-01T00:00:00Z", "cart", "a");
+    (1..60).for_each(|second| input += &line(&format!("2026-01-01T00:00:{second:02}Z"), "cart", "a"));
+    let summary = Site::with(input.as_bytes()).run();
+    assert!(
+        summary.notes.iter().any(|note| note.starts_with("59 of 61 lines of app were late")),
+        "{:?}",
+        summary.notes
+    );
+    assert_eq!(summary.unaccounted, 0);
+}

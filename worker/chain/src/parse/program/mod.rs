@@ -218,6 +218,11 @@ impl ParseProgram {
         &self.dimensions
     }
 
+    /// The column of this name, if scopes may use it.
+    pub fn dimension(&self, name: &str) -> Option<Column> {
+        self.schema().column(name).filter(|column| self.dimensions.contains(column))
+    }
+
     /// Numbers that every event carries.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics
