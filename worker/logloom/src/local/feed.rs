@@ -1,9 +1,12 @@
 //! One open input: its lines, where it stands, and what it does with lines above the bound.
 
 use super::checkpoint::InputState;
-use super::input::{InputError, Line, LineReader, Overflow, Partition, Place, ReadState, Tail, Truncate, Turn, open};
+use super::input::{
+    InputError, Line, LineReader, Overflow, Partition, Place, ReadState, Tail, TailState, Truncate, Turn,
+    file_is_compressed, open,
+};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Keeps lines above the bound whole, one file each.
@@ -49,6 +52,8 @@ pub struct Feed {
     place: Place,
     source: Source,
     keep: Option<Keep>,
+    /// Whether the end of the input is waited at.
+    follow: bool,
     ended: bool,
 }
 
@@ -75,14 +80,15 @@ impl Feed {
         state: Option<&InputState>,
     ) -> Result<Self, InputError> {
         let place = partition.place.clone();
-        let source = match (&place, follow) {
-            (Place::File(path), true) => Source::Tail(Box::new(match state.and_then(|state| state.tail) {
-                Some(tail) => Tail::resume(path, bound, tail)?,
-                None => Tail::start(path, bound)?,
-            })),
-            _ => Source::Whole(reader(&place, bound, state)?),
+        let source = match &place {
+            Place::File(path) => tail(path, bound, follow, state)?,
+            Place::Stdin => None,
         };
-        Ok(Self { place, source, keep, ended: state.is_some_and(|state| state.ended) })
+        let source = match source {
+            Some(tail) => Source::Tail(Box::new(tail)),
+            None => Source::Whole(reader(&place, bound, state)?),
+        };
+        Ok(Self { place, source, keep, follow, ended: state.is_some_and(|state| state.ended) })
     }
 
     /// The next line.
@@ -96,7 +102,6 @@ impl Feed {
         let place = &self.place;
         let mut truncate = Truncate;
         loop {
-            let follow = matches!(self.source, Source::Tail(_));
             let reader = match &mut self.source {
                 Source::Whole(reader) => reader,
                 Source::Tail(tail) => tail.reader(),
@@ -107,17 +112,17 @@ impl Feed {
                 None => &mut truncate,
             };
             let fail = |error| InputError::Read { place: place.to_string(), line: at.line, byte: at.byte, error };
-            if reader.ready(overflow).map_err(fail)? || !follow {
+            if reader.ready(overflow).map_err(fail)? {
                 break;
             }
             let turn = match &mut self.source {
-                Source::Tail(tail) => tail.turn()?,
-                Source::Whole(_) => Turn::Same,
+                Source::Tail(tail) if tail.is_followed() => tail.turn()?,
+                Source::Tail(_) | Source::Whole(_) => break,
             };
             match turn {
-                Turn::Same => return Ok(Fed::Quiet),
-                Turn::Unfinished => break,
-                Turn::Rotated | Turn::Truncated => {}
+                Turn::Same | Turn::Again if self.follow => return Ok(Fed::Quiet),
+                Turn::Same | Turn::Unfinished => break,
+                Turn::Again | Turn::Rotated | Turn::Truncated => {}
             }
         }
         let reader = match &mut self.source {
@@ -147,10 +152,13 @@ impl Feed {
     ///
     /// # Errors
     /// [`InputError::Open`].
-    pub fn state(&mut self) -> Result<InputState, InputError> {
-        let (read, tail) = match &mut self.source {
+    pub fn state(&self) -> Result<InputState, InputError> {
+        let (read, tail) = match &self.source {
             Source::Whole(reader) => (reader.state(), None),
-            Source::Tail(tail) => (tail.reader().state(), Some(tail.state()?)),
+            Source::Tail(tail) => {
+                let state = tail.state()?;
+                (ReadState { line: state.line, byte: state.byte }, Some(state))
+            }
         };
         Ok(InputState { place: self.place.to_string(), line: read.line, byte: read.byte, tail, ended: self.ended })
     }
@@ -173,24 +181,37 @@ impl Feed {
     }
 }
 
-/// A reader at the place where a checkpoint left it. Plain files are sought, compressed ones read again up to there.
+/// A plain file at the place where a checkpoint left it; none for what is compressed or no file (a pipe).
+fn tail(path: &Path, bound: usize, follow: bool, state: Option<&InputState>) -> Result<Option<Tail>, InputError> {
+    let known = state.and_then(|state| state.tail.as_ref());
+    let fail = |error| InputError::Open { place: Place::File(path.to_owned()).to_string(), error };
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => Some(metadata),
+        // Its file may have another name now.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && known.is_some() => None,
+        Err(error) => return Err(fail(error)),
+    };
+    if metadata.as_ref().is_some_and(|metadata| !metadata.is_file()) && !follow {
+        return Ok(None);
+    }
+    let compressed = metadata.is_some_and(|metadata| metadata.is_file()) && file_is_compressed(path).map_err(fail)?;
+    if compressed && follow {
+        return Err(InputError::FollowCompressed { path: path.to_owned() });
+    }
+    match (known, state.filter(|state| state.byte > 0)) {
+        (Some(known), _) => Tail::resume(path, bound, known, follow).map(Some),
+        (None, _) if compressed => Ok(None),
+        (None, Some(state)) => {
+            Tail::resume(path, bound, &TailState::unknown(path, state.read_state())?, follow).map(Some)
+        }
+        (None, None) => Tail::start(path, bound, follow).map(Some),
+    }
+}
+
+/// A reader at the place where a checkpoint left it, for what cannot be sought: it is read again up to there.
 fn reader(place: &Place, bound: usize, state: Option<&InputState>) -> Result<LineReader, InputError> {
     let Some(state) = state.filter(|state| state.byte > 0) else { return Ok(LineReader::new(open(place)?, bound)) };
     let read = state.read_state();
     let fail = |error| InputError::Read { place: place.to_string(), line: read.line, byte: read.byte, error };
-    if let Place::File(path) = place {
-        let mut file = File::open(path).map_err(|error| InputError::Open { place: place.to_string(), error })?;
-        let mut head = [0u8; 6];
-        let count = file.read(&mut head).map_err(fail)?;
-        if !super::input::is_compressed(&head[..count]) {
-            let length = file.metadata().map_err(fail)?.len();
-            if length < read.byte {
-                let detail = format!("it has {length} bytes, {} had been read", read.byte);
-                return Err(InputError::Replaced { path: path.clone(), detail });
-            }
-            file.seek(SeekFrom::Start(read.byte)).map_err(fail)?;
-            return Ok(LineReader::resume(Box::new(file), bound, read));
-        }
-    }
-    LineReader::skip_to(open(place)?, bound, ReadState { ..read }).map_err(fail)
+    LineReader::skip_to(open(place)?, bound, read).map_err(fail)
 }

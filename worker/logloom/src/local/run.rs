@@ -351,7 +351,7 @@ impl Run<'_> {
     fn save(&mut self, complete: bool) -> Result<(), RunError> {
         self.outputs.flush(true)?;
         let mut inputs = Vec::with_capacity(self.feeds.len());
-        for feed in &mut self.feeds {
+        for feed in &self.feeds {
             inputs.push(feed.state()?);
         }
         let edge = Edge { inputs, written: self.outputs.written(), complete };

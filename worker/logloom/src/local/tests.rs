@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+mod follow;
+
 const RESOURCES: &str = r#"
 apiVersion: logloom.io/v1alpha1
 kind: ParsingManifest

@@ -9,11 +9,14 @@
 //! ```
 
 mod binding;
+mod identity;
 mod lines;
 mod open;
+mod rotated;
 mod tail;
 
 pub use binding::{Binding, BindingError, Partition, Place, expand};
+pub use identity::FileIdentity;
 pub use lines::{Line, LineReader, Next, Overflow, ReadState, Truncate};
-pub use open::{InputError, is_compressed, open};
-pub use tail::{FileIdentity, Tail, TailState, Turn};
+pub use open::{InputError, file_is_compressed, open};
+pub use tail::{Tail, TailState, Turn};

@@ -3,7 +3,7 @@
 use super::binding::Place;
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Why an input cannot be read.
@@ -39,6 +39,14 @@ pub enum InputError {
         /// What differs.
         detail: String,
     },
+    /// A compressed file is to be followed.
+    #[error(
+        "cannot follow {path}: it is compressed, and compressed files do not grow line by line; leave out --follow, or follow the file that is written uncompressed"
+    )]
+    FollowCompressed {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -48,6 +56,16 @@ const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 /// Whether a file that begins with these bytes is compressed.
 pub fn is_compressed(head: &[u8]) -> bool {
     head.starts_with(GZIP) || head.starts_with(ZSTD) || head.starts_with(XZ)
+}
+
+/// Whether a file is compressed, by its first bytes.
+///
+/// # Errors
+/// That of the system.
+pub fn file_is_compressed(path: &Path) -> io::Result<bool> {
+    let mut head = Vec::with_capacity(XZ.len());
+    File::open(path)?.take(XZ.len() as u64).read_to_end(&mut head)?;
+    Ok(is_compressed(&head))
 }
 
 /// A reader over the decompressed bytes of `place`.
