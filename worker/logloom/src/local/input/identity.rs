@@ -1,7 +1,7 @@
 //! Which file it is: what survives a rename and shows a replacement.
 
 use serde::{Deserialize, Serialize};
-use std::fs::{File, Metadata};
+use std::fs::{DirEntry, File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -90,9 +90,18 @@ impl Front {
     }
 }
 
-/// The folder that a file is in.
-pub(super) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// What is in the folder of a file; nothing when the folder is gone.
+pub(super) fn beside(path: &Path) -> io::Result<Vec<DirEntry>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::read_dir(folder).and_then(Iterator::collect) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => {
+            let place = folder.display();
+            let message = format!("{error}: {place} must be readable, rotated files are looked for in it");
+            Err(io::Error::new(error.kind(), message))
+        }
+        found => found,
+    }
 }
 
 /// The file of this identity: under its own name, or under another one in the same folder.
@@ -104,8 +113,8 @@ pub(super) fn find(path: &Path, identity: &FileIdentity) -> io::Result<Option<Pa
     if fits(path) {
         return Ok(Some(path.to_owned()));
     }
-    for entry in std::fs::read_dir(folder(path))? {
-        let candidate = entry?.path();
+    for entry in beside(path)? {
+        let candidate = entry.path();
         if fits(&candidate) {
             return Ok(Some(candidate));
         }

@@ -4,7 +4,7 @@
 //! Which file comes next is a function of the files in the folder and of what was read, never of the clock: a run that
 //! goes on from a checkpoint finds the same.
 
-use super::identity::{FileIdentity, folder, inode};
+use super::identity::{FileIdentity, beside, inode};
 use super::open::is_compressed;
 use std::ffi::OsStr;
 use std::fs::{DirEntry, File};
@@ -29,8 +29,7 @@ pub(super) fn next(
         known.push(FileIdentity::of(current, u64::MAX)?);
     }
     let mut candidates = Vec::new();
-    for entry in std::fs::read_dir(folder(path))? {
-        let entry = entry?;
+    for entry in beside(path)? {
         let Some(metadata) = entry_of_rotation(path, &entry) else { continue };
         let modified = (metadata.mtime(), metadata.mtime_nsec());
         if modified >= since {

@@ -439,4 +439,19 @@ mod tests {
         let longer = TailState { byte: 4, ..state };
         assert!(matches!(Tail::resume(&path, 100, &longer, false), Err(InputError::Replaced { .. })));
     }
+
+    #[test]
+    fn a_folder_that_is_gone_for_a_while_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs").join("app.log");
+        std::fs::create_dir(folder.path().join("logs")).unwrap();
+        append(&path, "1\n");
+        let mut tail = Tail::start(&path, 100, true).unwrap();
+        assert_eq!(texts(&drain(&mut tail)), ["1"]);
+        std::fs::remove_dir_all(folder.path().join("logs")).unwrap();
+        assert!(drain(&mut tail).is_empty());
+        std::fs::create_dir(folder.path().join("logs")).unwrap();
+        append(&path, "2\n");
+        assert_eq!(texts(&drain(&mut tail)), ["2"]);
+    }
 }
