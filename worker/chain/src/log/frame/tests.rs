@@ -1,6 +1,8 @@
 use super::*;
+use crate::log::fate::save_run;
 use crate::log::fate::{Minute, Reason};
 use crate::log::support::{U, pos, run};
+use crate::wire::Writer;
 use proptest::prelude::*;
 
 fn header(from: Position, to: Position) -> Header {
