@@ -38,6 +38,7 @@ test: setup ## Run all tests that this machine can run; says what it skips and w
 
 .PHONY: lint
 lint: ## Formatting, and Clippy over everything
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --tests
 
