@@ -85,6 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let settings = Settings {
         out: arguments.out.clone(),
         checkpoints: arguments.checkpoint.clone().unwrap_or_else(|| arguments.out.join("checkpoint")),
+        globs: arguments.inputs.iter().filter(|input| input.is_glob()).cloned().collect(),
         follow: arguments.follow,
         checkpoint_every: Duration::from_millis(arguments.checkpoint_every_ms),
     };
@@ -176,8 +177,12 @@ fn report(summary: &Summary) -> String {
     for (name, written) in files(&summary.written) {
         text += &format!("  {name}.jsonl: {} lines, {} bytes\n", written.lines, written.bytes);
     }
-    if !summary.complete {
-        text += "stopped before the end; the same command goes on from here\n";
-    }
+    text += match (summary.complete, summary.can_go_on) {
+        (true, _) => "",
+        (false, true) => "stopped before the end; the same command goes on from here\n",
+        (false, false) => {
+            "stopped before the end; a run over standard input cannot be continued: begin with a new output folder\n"
+        }
+    };
     text
 }

@@ -312,6 +312,7 @@ fn run_tenant(
     let settings = RunSettings {
         checkpoints: folder.join("checkpoint"),
         out: folder.clone(),
+        globs: Vec::new(),
         follow: false,
         checkpoint_every: Duration::from_secs(10),
     };

@@ -2,7 +2,7 @@
 
 use super::checkpoint::InputState;
 use super::input::{
-    InputError, Line, LineReader, Overflow, Partition, Place, ReadState, Tail, TailState, Truncate, Turn,
+    InputError, Line, LineReader, Overflow, Partition, Piped, Place, ReadState, Tail, TailState, Truncate, Turn,
     file_is_compressed, open,
 };
 use std::fs::{self, File};
@@ -80,12 +80,17 @@ impl Feed {
         state: Option<&InputState>,
     ) -> Result<Self, InputError> {
         let place = partition.place.clone();
-        let source = match &place {
-            Place::File(path) => tail(path, bound, follow, state)?,
-            Place::Stdin => None,
+        let source = match (&place, follow) {
+            (Place::File(path), _) => tail(path, bound, follow, state)?.map(|tail| Source::Tail(Box::new(tail))),
+            (Place::Stdin, true) => {
+                let piped = Piped::start(|| open(&Place::Stdin).map_err(io::Error::other));
+                let piped = piped.map_err(|error| InputError::Open { place: place.to_string(), error })?;
+                Some(Source::Whole(LineReader::new(Box::new(piped), bound)))
+            }
+            (Place::Stdin, false) => None,
         };
         let source = match source {
-            Some(tail) => Source::Tail(Box::new(tail)),
+            Some(source) => source,
             None => Source::Whole(reader(&place, bound, state)?),
         };
         Ok(Self { place, source, keep, follow, ended: state.is_some_and(|state| state.ended) })
@@ -111,8 +116,12 @@ impl Feed {
                 Some(keep) => keep,
                 None => &mut truncate,
             };
-            let fail = |error| InputError::Read { place: place.to_string(), line: at.line, byte: at.byte, error };
-            if reader.ready(overflow).map_err(fail)? {
+            let fail = |error| InputError::reading(place, at, error);
+            let ready = match reader.ready(overflow) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Fed::Quiet),
+                ready => ready.map_err(fail)?,
+            };
+            if ready {
                 break;
             }
             let turn = match &mut self.source {
@@ -135,7 +144,7 @@ impl Feed {
             Some(keep) => keep,
             None => &mut truncate,
         };
-        let fail = |error| InputError::Read { place: place.to_string(), line: at.line, byte: at.byte, error };
+        let fail = |error| InputError::reading(place, at, error);
         match reader.take_ready(overflow).map_err(fail)? {
             Some(line) => {
                 let reference = reference.filter(|_| line.digest.is_some());
@@ -167,7 +176,7 @@ impl Feed {
     /// claim that could be made now.
     pub fn holds_part(&mut self) -> bool {
         match &mut self.source {
-            Source::Whole(_) => false,
+            Source::Whole(reader) => reader.holds_part(),
             Source::Tail(tail) => tail.reader().holds_part(),
         }
     }
@@ -212,6 +221,6 @@ fn tail(path: &Path, bound: usize, follow: bool, state: Option<&InputState>) -> 
 fn reader(place: &Place, bound: usize, state: Option<&InputState>) -> Result<LineReader, InputError> {
     let Some(state) = state.filter(|state| state.byte > 0) else { return Ok(LineReader::new(open(place)?, bound)) };
     let read = state.read_state();
-    let fail = |error| InputError::Read { place: place.to_string(), line: read.line, byte: read.byte, error };
+    let fail = |error| InputError::reading(place, read, error);
     LineReader::skip_to(open(place)?, bound, read).map_err(fail)
 }

@@ -13,6 +13,7 @@ pub mod feed;
 pub mod input;
 pub mod ledger;
 pub mod output;
+pub mod resume;
 pub mod run;
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 
 use super::checkpoint::{CheckpointError, Edge, Store};
 use super::feed::{Fed, Feed, Keep};
-use super::input::{InputError, Partition, Place};
+use super::input::{Binding, InputError, Partition, Place};
 use super::ledger::{ledger, unaccounted};
 use super::output::{FILES, OutputError, Outputs, Written, lock, refuse_foreign};
+use super::resume::{inputs, later, stay_complete};
 use logloom_chain::compile::program::{Program, SourceIndex};
 use logloom_chain::id::{Origin, hash64};
 use logloom_chain::log::fold::Superlog;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub out: PathBuf,
     /// Checkpoint folder.
     pub checkpoints: PathBuf,
+    /// The globs among the inputs: a run that goes on leaves out what they match only now.
+    pub globs: Vec<Binding>,
     /// Whether files are followed.
     pub follow: bool,
     /// Time between two checkpoints.
@@ -78,6 +81,29 @@ pub enum RunError {
         /// Now.
         now: String,
     },
+    /// An input of the checkpoint is not there any more.
+    #[error("{path} is an input of the checkpoint and is gone; bring it back, or begin with a new output folder")]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A complete run cannot take more lines.
+    #[error(
+        "the run is complete, and {path} holds {bytes} bytes behind the end that was read; all windows are closed, so they cannot \
+         be added: begin with a new output folder, and use --follow from the start for files that grow"
+    )]
+    Grown {
+        /// The file.
+        path: PathBuf,
+        /// Bytes (of the decompressed file) behind the end.
+        bytes: u64,
+    },
+    /// A complete run cannot be followed.
+    #[error(
+        "the run is complete: all windows were closed at the end of the inputs, so that nothing can be added by --follow; \
+         begin with a new output folder, and use --follow from the start"
+    )]
+    CompleteFollow,
     /// Standard input cannot be read twice.
     #[error("a run over standard input cannot be continued: what was piped is gone; begin with a new output folder")]
     Stdin,
@@ -102,6 +128,8 @@ pub struct Summary {
     pub continued_at: Option<u64>,
     /// True when all inputs were read to their end.
     pub complete: bool,
+    /// False when an input is standard input: what was piped is gone.
+    pub can_go_on: bool,
     /// Things worth knowing.
     pub notes: Vec<String>,
 }
@@ -177,12 +205,15 @@ pub fn run(
     }
     let loaded = store.newest()?;
     let mut notes = Vec::new();
-    let plan = plan(program, partitions);
+    let partitions = match &loaded {
+        Some(loaded) => inputs(&loaded.edge, partitions, &settings.globs)?,
+        None => partitions.to_vec(),
+    };
+    let plan = plan(program, &partitions);
     let (machine, edge, position) = match loaded {
         None => (Machine::new(Arc::clone(program), plan.clone()), None, 0),
         Some(loaded) => {
             notes.extend(loaded.damaged.iter().map(|damaged| format!("passed over a damaged checkpoint: {damaged}")));
-            check_inputs(&loaded.edge, partitions)?;
             let machine = Machine::load(Arc::clone(program), plan.clone(), &mut Reader::new(&loaded.machine))
                 .map_err(|error| RunError::State { path: settings.checkpoints.clone(), error })?;
             (machine, Some(loaded.edge), loaded.position.0)
@@ -190,16 +221,21 @@ pub fn run(
     };
     let outputs =
         Outputs::open(&settings.out, Arc::clone(program), plan, edge.as_ref().map(|edge| edge.written.as_slice()))?;
-    let feeds = open_feeds(program, partitions, settings, edge.as_ref())?;
-    let claims = claims(program, partitions, settings);
+    let feeds = open_feeds(program, &partitions, settings, edge.as_ref())?;
+    let claims = claims(program, &partitions, settings);
     let quiet = vec![false; feeds.len()];
     let mut run = Run { settings, machine, outputs, feeds, quiet, claims, store, saved: started, position, lines: 0 };
     let complete = match &edge {
-        Some(edge) if edge.complete => true,
+        Some(edge) if edge.complete => {
+            stay_complete(edge, &partitions, settings.follow)?;
+            notes.push("the run is complete already, and its inputs have not changed: nothing was read".to_owned());
+            true
+        }
         _ => run.go(stop, progress)?,
     };
     let ledger = run.finish(complete)?;
     notes.extend(late_notes(&ledger));
+    notes.extend(later_note(&partitions, settings, edge.is_some()));
     Ok(Summary {
         lines: run.lines,
         elapsed: started.elapsed(),
@@ -209,6 +245,7 @@ pub fn run(
         peak_memory: peak_memory(),
         continued_at: edge.map(|_| position),
         complete,
+        can_go_on: partitions.iter().all(|partition| partition.place != Place::Stdin),
         notes,
     })
 }
@@ -228,16 +265,20 @@ fn late_notes(ledger: &Value) -> Vec<String> {
     sources.into_iter().flatten().filter_map(note).collect()
 }
 
-fn check_inputs(edge: &Edge, partitions: &[Partition]) -> Result<(), RunError> {
-    if partitions.iter().any(|partition| partition.place == Place::Stdin) && !edge.complete {
-        return Err(RunError::Stdin);
+/// Files that a glob matches now and that the run does not read.
+fn later_note(partitions: &[Partition], settings: &Settings, continued: bool) -> Option<String> {
+    if !settings.follow && !continued {
+        return None;
     }
-    let before: Vec<&str> = edge.inputs.iter().map(|input| input.place.as_str()).collect();
-    let now: Vec<String> = partitions.iter().map(|partition| partition.place.to_string()).collect();
-    if before.iter().copied().eq(now.iter().map(String::as_str)) {
-        return Ok(());
-    }
-    Err(RunError::OtherInputs { before: before.join(", "), now: now.join(", ") })
+    let inputs: Vec<String> = partitions.iter().map(|partition| partition.place.to_string()).collect();
+    let later = later(&settings.globs, &inputs.iter().map(String::as_str).collect::<Vec<_>>());
+    (!later.is_empty()).then(|| {
+        format!(
+            "left out, because they were not there when the run began: {}. The inputs of an output folder are fixed; \
+             these files need a new output folder",
+            later.join(", ")
+        )
+    })
 }
 
 fn open_feeds(
@@ -275,8 +316,11 @@ impl Run<'_> {
         loop {
             let quiet = &self.quiet;
             match self.machine.turn(|partition| !quiet[partition]) {
-                Some(partition) => self.batch(partition)?,
-                None if !self.settings.follow => return Ok(true),
+                Some(partition) => match self.batch(partition) {
+                    Ok(()) => {}
+                    Err(error) => return Err(self.broken(partition, error)?),
+                },
+                None if !self.settings.follow || self.all_closed() => return Ok(true),
                 None => self.rest()?,
             }
             batches = batches.wrapping_add(1);
@@ -290,6 +334,21 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    fn all_closed(&self) -> bool {
+        (0..self.feeds.len()).all(|partition| self.machine.is_closed(partition))
+    }
+
+    /// What was taken in front of an input's error is written. No checkpoint is saved: the batch has ended where batches do not
+    /// end, so the next run reads it again from the checkpoint before and writes the same bytes.
+    fn broken(&mut self, partition: usize, error: RunError) -> Result<RunError, RunError> {
+        if matches!(error, RunError::Input(_)) {
+            self.machine.flush(partition, &mut self.outputs)?;
+            self.outputs.flush(true)?;
+            self.write_ledger()?;
+        }
+        Ok(error)
     }
 
     /// Reads one batch of a partition and carries it through the chain.
@@ -365,11 +424,15 @@ impl Run<'_> {
 
     /// The last checkpoint and the ledger.
     fn finish(&mut self, complete: bool) -> Result<Value, RunError> {
+        self.save(complete)?;
+        self.write_ledger()
+    }
+
+    fn write_ledger(&self) -> Result<Value, RunError> {
         let ledger = ledger(self.machine.program(), self.machine.plan(), &self.machine.books());
         let path = self.settings.out.join("ledger.json");
         let mut text = serde_json::to_vec_pretty(&ledger).unwrap_or_default();
         text.push(b'\n');
-        self.save(complete)?;
         std::fs::write(&path, text).map_err(|error| OutputError::Write { path, error })?;
         Ok(ledger)
     }

@@ -1,5 +1,7 @@
 //! What the runner does with input that nobody would want: it says so clearly, and loses nothing.
 
+mod inputs;
+
 use super::input::{Partition, Place};
 use super::run::{RunError, Settings, Silent, Summary, run};
 use crate::resources::{compile_all, from_text};
@@ -75,6 +77,7 @@ impl Site {
         let settings = Settings {
             out: out.to_owned(),
             checkpoints: out.join("checkpoint"),
+            globs: Vec::new(),
             follow,
             checkpoint_every: Duration::from_millis(50),
         };

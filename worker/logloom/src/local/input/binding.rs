@@ -90,13 +90,25 @@ pub enum BindingError {
         other: String,
     },
     /// The same file twice in one source would count every line twice.
-    #[error("--input {source_name}: {path} is named twice")]
+    #[error(
+        "--input {source_name}: {path} is named twice{}; name each file once, or every line counts twice",
+        if path.as_os_str() == other.as_os_str() { String::new() } else { format!(", also as {}", other.display()) }
+    )]
     FileTwice {
         /// The source.
         source_name: String,
         /// The file.
         path: PathBuf,
+        /// Its other name; links are followed.
+        other: PathBuf,
     },
+}
+
+impl Binding {
+    /// Whether it is a pattern, and not the name of a file or `-`.
+    pub fn is_glob(&self) -> bool {
+        self.pattern != "-" && !Path::new(&self.pattern).exists()
+    }
 }
 
 impl std::str::FromStr for Binding {
@@ -131,10 +143,12 @@ pub fn expand(bindings: &[Binding]) -> Result<Vec<Partition>, BindingError> {
         places.sort();
         let mut seen = BTreeMap::new();
         for (number, place) in places.into_iter().enumerate() {
-            if let Place::File(path) = &place
-                && seen.insert(path.clone(), ()).is_some()
-            {
-                return Err(BindingError::FileTwice { source_name: source, path: path.clone() });
+            if let Place::File(path) = &place {
+                // What cannot be resolved is found out when it is opened.
+                let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+                if let Some(other) = seen.insert(real, path.clone()) {
+                    return Err(BindingError::FileTwice { source_name: source, path: path.clone(), other });
+                }
             }
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             partitions.push(Partition { source: source.clone(), number, place });
@@ -227,5 +241,11 @@ mod tests {
         assert!("nothing".parse::<Binding>().unwrap_err().to_string().contains("SOURCE=FILE"));
         let same = format!("app={}/app.log", folder.path().display());
         assert!(expand(&[bind(&same), bind(&same)]).unwrap_err().to_string().contains("named twice"));
+        std::os::unix::fs::symlink(folder.path().join("app.log"), folder.path().join("link.log")).unwrap();
+        for other in ["./app.log", "link.log"] {
+            let other = format!("app={}/{other}", folder.path().display());
+            let twice = expand(&[bind(&same), bind(&other)]).unwrap_err().to_string();
+            assert!(twice.contains("named twice, also as"), "{twice}");
+        }
     }
 }

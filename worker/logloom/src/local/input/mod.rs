@@ -9,9 +9,11 @@
 //! ```
 
 mod binding;
+mod decode;
 mod identity;
 mod lines;
 mod open;
+mod piped;
 mod rotated;
 mod tail;
 
@@ -19,4 +21,5 @@ pub use binding::{Binding, BindingError, Partition, Place, expand};
 pub use identity::FileIdentity;
 pub use lines::{Line, LineReader, Next, Overflow, ReadState, Truncate};
 pub use open::{InputError, file_is_compressed, open};
+pub use piped::Piped;
 pub use tail::{Tail, TailState, Turn};

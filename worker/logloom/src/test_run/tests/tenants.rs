@@ -37,6 +37,7 @@ fn acme_finds_the_incident_of_its_samples_and_nothing_else() {
     let settings = Settings {
         out: out.path().to_owned(),
         checkpoints: out.path().join("checkpoint"),
+        globs: Vec::new(),
         follow: false,
         checkpoint_every: Duration::from_secs(60),
     };
