@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn another_definition_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        Store::open(folder.path(), 7).unwrap().0;
+        Store::open(folder.path(), 7).unwrap();
         assert!(matches!(Store::open(folder.path(), 8), Err(CheckpointError::OtherGeneration { .. })));
     }
 }
