@@ -4,7 +4,6 @@
 //! aggregates, alerts and findings have an id of (pipeline, rule, scope, window end); what is
 //! emitted again carries the same id and a higher revision.
 
-use smallvec::SmallVec;
 use std::fmt;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 
@@ -12,15 +11,22 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128, xxh3_128_with_seed};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Id(pub u128);
 
-impl fmt::Display for Id {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Id {
+    /// The 32 hexadecimal digits.
+    pub fn digits(self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 32];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        formatter.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        text
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -65,12 +71,24 @@ impl Origin {
 /// Builds an id out of parts, each with its length, so that no two lists of parts collide by
 /// concatenation.
 #[derive(Debug, Clone, Default)]
-pub struct IdBuilder(SmallVec<[u8; 240]>);
+pub struct IdBuilder(Vec<u8>);
 
 impl IdBuilder {
     /// `kind` separates the name spaces (`window`, `aggregate`, `alert`, `incident`, `group`).
     pub fn new(kind: &str) -> Self {
-        Self::default().bytes(kind.as_bytes())
+        Self(Vec::with_capacity(256)).bytes(kind.as_bytes())
+    }
+
+    /// Goes on behind parts that many ids begin with, in memory that is used again.
+    pub fn behind(parts: &[u8], mut memory: Vec<u8>) -> Self {
+        memory.clear();
+        memory.extend_from_slice(parts);
+        Self(memory)
+    }
+
+    /// The parts so far, for [`IdBuilder::behind`].
+    pub fn into_parts(self) -> Vec<u8> {
+        self.0
     }
 
     /// Adds a byte string.
@@ -100,6 +118,11 @@ impl IdBuilder {
     /// The id.
     pub fn finish(self) -> Id {
         Id(xxh3_128(&self.0))
+    }
+
+    /// The id, and the memory for the next one.
+    pub fn finish_and_reuse(self) -> (Id, Vec<u8>) {
+        (Id(xxh3_128(&self.0)), self.0)
     }
 }
 

@@ -24,6 +24,9 @@ use crate::wire::{Reader, WireError, Writer};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
+/// The name space of their ids.
+const KIND: &str = "aggregate";
+
 /// The values of a rule that names none: for a distribution `NAME_count`, `_sum`, `_min`, `_max`, `_avg`, `_p50`,
 /// `_p90`, `_p99`; for all other metrics one value under the metric's name.
 pub fn default_values(definition: &Definition) -> Vec<(String, WindowInput)> {
@@ -113,6 +116,6 @@ impl<'a> AggregateRecord<'a> {
     /// The id: the same for all revisions.
     pub fn id(&self, definition: &Definition) -> Id {
         let rule = definition.aggregates.get(usize::from(self.rule)).map_or("", |rule| rule.name.as_str());
-        definition.id("aggregate", rule, &self.scope).number(self.end.0).number(i64::from(self.ordinal)).finish()
+        definition.id(KIND, rule, &self.scope).number(self.end.0).number(i64::from(self.ordinal)).finish()
     }
 }

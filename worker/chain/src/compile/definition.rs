@@ -107,11 +107,16 @@ impl Definition {
     /// An id of this pipeline: `kind` and what follows make it; the scope goes in by names and values, so it does
     /// not depend on the order of levels.
     pub fn id(&self, kind: &str, rule: &str, key: &[u8]) -> IdBuilder {
-        let mut id = IdBuilder::new(kind).str(&self.tenant).str(&self.pipeline).str(rule);
+        let mut id = self.id_of_rule(kind, rule);
         for (name, value) in self.scope(key) {
             id = id.str(name).str(&value);
         }
         id
+    }
+
+    /// What all ids of a kind and rule begin with.
+    pub fn id_of_rule(&self, kind: &str, rule: &str) -> IdBuilder {
+        IdBuilder::new(kind).str(&self.tenant).str(&self.pipeline).str(rule)
     }
 
     /// How an expression writes this input.
