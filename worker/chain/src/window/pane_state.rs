@@ -23,15 +23,7 @@ impl PaneTable {
         let state = &self.state;
         out.signed(state.watermark.0);
         save_counts(&state.counts, out);
-        let order = state.scopes.current_order();
-        let mut place = vec![0u32; state.scopes.slots()];
-        out.varint(order.len() as u64);
-        let mut keys = Keys::default();
-        for (index, scope) in order.iter().enumerate() {
-            keys.write(state.scopes.key(ScopeId(*scope)), out);
-            out.signed(state.live[*scope as usize].last.0);
-            place[*scope as usize] = index as u32;
-        }
+        let (_, place) = state.scopes.save(|scope| state.live[scope.index()].last, out);
         let open = state.open.iter().filter(|pane| !pane.scopes.is_empty());
         out.varint(open.clone().count() as u64);
         for pane in open {

@@ -13,8 +13,11 @@
 //! A [`ScopeTable`] numbers the live scopes. The numbers are reused and never leave the process; what is
 //! emitted or saved goes in the order of the keys.
 
+use super::records::Keys;
 use crate::compile::shape::{Level, LevelIndex};
 use crate::id::hash64;
+use crate::time::EventTime;
+use crate::wire::Writer;
 use hashbrown::HashTable;
 use std::borrow::Cow;
 
@@ -347,6 +350,21 @@ impl ScopeTable {
     pub fn order(&self) -> &[u32] {
         debug_assert!(self.fresh.is_empty() && self.removed.is_empty(), "settle() first");
         &self.sorted
+    }
+
+    /// Appends the keys of all live scopes in key order, each with the time of its last event. Gives the order, and per
+    /// scope number its place in it: the canonical names of scopes in a state.
+    pub fn save(&self, last: impl Fn(ScopeId) -> EventTime, out: &mut Writer) -> (Vec<u32>, Vec<u32>) {
+        let order = self.current_order();
+        let mut place = vec![0u32; self.slots()];
+        out.varint(order.len() as u64);
+        let mut keys = Keys::default();
+        for (index, scope) in order.iter().enumerate() {
+            keys.write(self.key(ScopeId(*scope)), out);
+            out.signed(last(ScopeId(*scope)).0);
+            place[*scope as usize] = index as u32;
+        }
+        (order, place)
     }
 
     /// All live scopes in key order.

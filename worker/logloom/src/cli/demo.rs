@@ -1,6 +1,6 @@
 //! `logloom demo`.
 
-use super::{CommandError, Outcome};
+use super::{CommandError, Outcome, stop_flag};
 use crate::bench::Figures;
 use crate::demo::serve::Server;
 use crate::demo::truth::{LEAST_MINUTES, MINUTE, scope_text};
@@ -12,8 +12,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Time between two looks of the page at what there is.
@@ -123,16 +122,6 @@ fn bar(quiet: bool) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// Set when the program is asked to stop; asked twice, it ends at once.
-fn stop_flag() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-    }
-    stop
 }
 
 /// The table for the terminal, and whether everything was found and nothing else.

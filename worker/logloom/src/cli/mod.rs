@@ -16,6 +16,8 @@ mod validate;
 use clap::{Parser, Subcommand};
 use logloom_crds::finding::Finding;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use thiserror::Error;
 
 /// Version and commit, as `--version` shows them.
@@ -104,6 +106,17 @@ impl CommandError {
         let what = what.into();
         move |error| Self::Io { what, error }
     }
+}
+
+/// Set when the program is asked to stop; asked twice, it ends at once.
+fn stop_flag() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Without a handler the program just ends: the last checkpoint holds.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    stop
 }
 
 /// Runs the program.

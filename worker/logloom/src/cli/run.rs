@@ -1,6 +1,6 @@
 //! `logloom run`.
 
-use super::{CommandError, Outcome};
+use super::{CommandError, Outcome, stop_flag};
 use crate::local::input::{Binding, expand};
 use crate::local::run::{Progress, RunError, Settings, Silent, Summary, files, run as run_pipeline};
 use crate::resources::{Compilation, compile_all, load};
@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Arguments of `run`.
@@ -134,17 +133,6 @@ fn choose<'c>(compilation: &'c Compilation, name: Option<&str>) -> Result<&'c Lo
             Err(CommandError::Other(format!("the files hold several pipelines; name one with --pipeline: {}", names())))
         }
     }
-}
-
-/// Set when the program is asked to stop.
-fn stop_flag() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Without a handler the program just ends: the last checkpoint holds.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-    }
-    stop
 }
 
 /// The summary for people.

@@ -53,18 +53,10 @@ impl Analyze {
     pub fn save(&self, out: &mut Writer) {
         let state = &self.state;
         debug_assert!(state.dirty.is_empty() && state.changed.is_empty(), "saved inside a step");
-        let order = state.scopes.current_order();
-        let mut place = vec![0u32; state.scopes.slots()];
         out.signed(state.now.0);
         out.signed(state.swept.0);
         out.varint(state.corrupt);
-        out.varint(order.len() as u64);
-        let mut keys = Keys::default();
-        for (index, scope) in order.iter().enumerate() {
-            keys.write(state.scopes.key(ScopeId(*scope)), out);
-            out.signed(state.live[*scope as usize].last.0);
-            place[*scope as usize] = index as u32;
-        }
+        let (order, place) = state.scopes.save(|scope| state.live[scope.index()].last, out);
         state.slices.save(&order, out);
         state.samples.save(&place, out);
         for work in &state.works {
